@@ -1,0 +1,2 @@
+//! The command `zulip-backup`.
+fn main() {}

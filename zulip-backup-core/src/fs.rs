@@ -1,0 +1,89 @@
+#![allow(clippy::disallowed_methods)] // this is the room
+//! Files and directories: the only room that touches the file system.
+//!
+//! Everything written goes through [`atomic`]: complete or absent, fsynced, mode 0600 unless said otherwise.
+
+use std::fs::{File, Metadata};
+use std::io::Read;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::{Error, Result};
+
+/// Opens a file for reading.
+pub fn open(path: &Utf8Path) -> Result<File> {
+    File::open(path).map_err(|error| Error::io("open", path, error))
+}
+
+/// Reads a whole small file: at most `limit` bytes, so that a hostile or mistaken path cannot fill the memory.
+pub fn read(path: &Utf8Path, limit: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.take(limit + 1).read_to_end(&mut bytes).map_err(|error| Error::io("read", path, error))?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::new(
+            crate::ErrorKind::Refused,
+            format!("{path} is larger than the {limit} bytes such a file may have"),
+        )
+        .with_path(path));
+    }
+    Ok(bytes)
+}
+
+/// Reads a whole small text file, at most 16 MiB.
+pub fn read_to_string(path: &Utf8Path) -> Result<String> {
+    let bytes = read(path, 16 << 20)?;
+    String::from_utf8(bytes).map_err(|error| {
+        Error::new(crate::ErrorKind::Config, format!("{path} is not UTF-8 text")).with_path(path).with_source(error)
+    })
+}
+
+/// The metadata of what `path` leads to, or `None` where there is nothing.
+pub fn metadata(path: &Utf8Path) -> Result<Option<Metadata>> {
+    match std::fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("look at", path, error)),
+    }
+}
+
+/// The metadata of `path` itself, a symbolic link included, or `None` where there is nothing.
+pub fn symlink_metadata(path: &Utf8Path) -> Result<Option<Metadata>> {
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("look at", path, error)),
+    }
+}
+
+/// Whether `path` leads to a directory.
+pub fn is_dir(path: &Utf8Path) -> bool {
+    path.is_dir()
+}
+
+/// Whether `path` leads to a regular file.
+pub fn is_file(path: &Utf8Path) -> bool {
+    path.is_file()
+}
+
+/// The path with every symbolic link resolved.
+pub fn canonicalize(path: &Utf8Path) -> Result<Utf8PathBuf> {
+    path.canonicalize_utf8().map_err(|error| Error::io("resolve", path, error))
+}
+
+/// The target of a symbolic link, as written in it.
+pub fn read_link(path: &Utf8Path) -> Result<Utf8PathBuf> {
+    path.read_link_utf8().map_err(|error| Error::io("read the link", path, error))
+}
+
+/// The names in a directory, sorted by their bytes; names that are not UTF-8 are left out.
+pub fn list(path: &Utf8Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(|error| Error::io("list", path, error))? {
+        let entry = entry.map_err(|error| Error::io("list", path, error))?;
+        if let Ok(name) = entry.file_name().into_string() {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}

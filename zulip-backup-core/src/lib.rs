@@ -1,0 +1,15 @@
+//! Back up, verify, restore and rehearse whole Zulip servers.
+
+mod error;
+mod finding;
+pub mod fs;
+pub mod postgres;
+pub mod process;
+mod progress;
+mod secret;
+pub mod site;
+
+pub use error::{Error, ErrorKind, Result};
+pub use finding::{CodeCount, Finding, Findings, Severity};
+pub use progress::{Event, Progress, Recorder, Silent, Task, Unit};
+pub use secret::Secret;

@@ -1,0 +1,5 @@
+//! PostgreSQL: connections, its programs, throw-away servers, dumps.
+
+mod config;
+
+pub use config::{ConnectOptions, SslMode};

@@ -1,0 +1,5 @@
+//! System users and child processes.
+
+mod user;
+
+pub use user::SystemUser;

@@ -1,0 +1,1 @@
+//! What one Zulip server is.
