@@ -1,7 +1,17 @@
 #![allow(clippy::disallowed_methods)] // this is the room
 //! Files and directories: the only room that touches the file system.
 //!
-//! Everything written goes through [`atomic`]: complete or absent, fsynced, mode 0600 unless said otherwise.
+//! Everything written goes through [`Output`]: complete or absent, fsynced, mode 0600 unless said otherwise.
+
+mod lock;
+mod output;
+mod space;
+mod walk;
+
+pub use lock::LockFile;
+pub use output::{Output, random_name};
+pub use space::{free_bytes, same_file_system};
+pub use walk::{FollowedLink, Walk, WalkEntry, WalkKind, open_for_backup};
 
 use std::fs::{File, Metadata};
 use std::io::Read;
@@ -86,4 +96,9 @@ pub fn list(path: &Utf8Path) -> Result<Vec<String>> {
     }
     names.sort_unstable();
     Ok(names)
+}
+
+/// Flushes a directory, so that the names in it survive a crash.
+pub fn sync_directory(path: &Utf8Path) -> Result<()> {
+    File::open(path).and_then(|directory| directory.sync_all()).map_err(|error| Error::io("flush", path, error))
 }

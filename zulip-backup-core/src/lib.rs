@@ -1,5 +1,7 @@
 //! Back up, verify, restore and rehearse whole Zulip servers.
 
+pub mod archive;
+pub mod codec;
 mod error;
 mod finding;
 pub mod fs;

@@ -1,5 +1,6 @@
 //! PostgreSQL: connections, its programs, throw-away servers, dumps.
 
 mod config;
+pub mod dump;
 
 pub use config::{ConnectOptions, SslMode};

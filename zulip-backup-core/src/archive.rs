@@ -1,0 +1,27 @@
+//! The backup file: its layout, manifest, writer, reader and proof.
+//!
+//! `docs/format.md` describes the format for people; the types here are the format.
+
+mod entry;
+mod header;
+mod index;
+mod layout;
+mod manifest;
+mod name;
+mod reader;
+mod stream;
+mod trailer;
+mod writer;
+
+pub use entry::{EntryKind, Member, MemberTarget};
+pub use header::{BLOCK, Header, Owner, padding};
+pub use index::{Frame, IndexLine, IndexReader};
+pub use layout::{Section, database_file, member};
+pub use manifest::{
+    DatabaseFacts, IndexFacts, Link, Manifest, SectionFacts, SnapshotFacts, SourceFacts, TableFacts, ToolFacts,
+};
+pub use name::MemberName;
+pub use reader::{Archive, IndexContent, IndexedArchive};
+pub use stream::StreamArchive;
+pub use trailer::{FORMAT_VERSION, TRAILER_BYTES, Trailer};
+pub use writer::{ArchiveWriter, Batch, Block, Written};

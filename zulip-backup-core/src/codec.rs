@@ -1,0 +1,91 @@
+//! Compression in independent frames, and digests.
+//!
+//! An archive is a sequence of frames: gzip members or zstd frames, each decompressible on its own. Any reader of the
+//! plain format sees one stream; ours knows from the index where each frame starts and works on many at once.
+
+mod decode;
+mod digest;
+mod encode;
+mod entropy;
+mod stored;
+
+pub use decode::{FrameDecoder, StreamDecoder, detect};
+pub use digest::{Digest, Hasher};
+pub use encode::FrameEncoder;
+pub use entropy::looks_compressed;
+pub use stored::{stored_frame, stored_frame_len};
+
+use serde::{Deserialize, Serialize};
+
+/// How an archive is compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compression {
+    /// gzip: what upstream's `restore-backup` and every tar reads.
+    #[default]
+    Gzip,
+    /// zstd: smaller and several times faster; `tar --zstd` reads it, upstream's `restore-backup` does not.
+    Zstd,
+}
+
+impl Compression {
+    /// The end of an archive's name: `tar.gz` or `tar.zst`.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Gzip => "tar.gz",
+            Self::Zstd => "tar.zst",
+        }
+    }
+
+    /// The levels that may be asked for.
+    pub fn levels(self) -> std::ops::RangeInclusive<i32> {
+        match self {
+            Self::Gzip => 1..=12,
+            Self::Zstd => 1..=19,
+        }
+    }
+
+    /// The level used when none is asked for.
+    ///
+    /// gzip: libdeflate's 6 packs tighter than zlib's 6, so that an archive is not larger than upstream's.
+    /// zstd: 3 is where the curve of size against time bends on Zulip's data.
+    pub fn default_level(self) -> i32 {
+        match self {
+            Self::Gzip => 6,
+            Self::Zstd => 3,
+        }
+    }
+}
+
+impl std::fmt::Display for Compression {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        })
+    }
+}
+
+impl std::str::FromStr for Compression {
+    type Err = crate::Error;
+
+    fn from_str(text: &str) -> crate::Result<Self> {
+        match text {
+            "gzip" | "gz" => Ok(Self::Gzip),
+            "zstd" | "zst" => Ok(Self::Zstd),
+            other => Err(crate::Error::new(
+                crate::ErrorKind::Usage,
+                format!("unknown compression {other:?}: expected gzip or zstd"),
+            )),
+        }
+    }
+}
+
+/// How many uncompressed bytes go into one frame at most.
+///
+/// Measured on Zulip's tables: 1 MiB loses 0.3 % against one endless gzip stream, and is small enough that one file
+/// out of a large archive costs milliseconds.
+pub const FRAME_BYTES: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests;
