@@ -102,3 +102,36 @@ pub fn list(path: &Utf8Path) -> Result<Vec<String>> {
 pub fn sync_directory(path: &Utf8Path) -> Result<()> {
     File::open(path).and_then(|directory| directory.sync_all()).map_err(|error| Error::io("flush", path, error))
 }
+
+/// Makes a directory with a name nobody can guess below `parent`, with the mode 0700. It stays until it is removed.
+pub(crate) fn private_temp_dir(parent: &Utf8Path, prefix: &str) -> Result<Utf8PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let permissions = std::fs::Permissions::from_mode(0o700);
+    let made = tempfile::Builder::new()
+        .prefix(prefix)
+        .permissions(permissions)
+        .tempdir_in(parent)
+        .map_err(|error| Error::io("make a directory in", parent, error))?;
+    Utf8PathBuf::from_path_buf(made.keep()).map_err(|path| {
+        let message = format!("the path {} is not UTF-8", path.display());
+        Error::new(crate::ErrorKind::Refused, message)
+    })
+}
+
+/// Gives `path` to another user and group; needs root.
+pub(crate) fn chown(path: &Utf8Path, uid: u32, gid: u32) -> Result<()> {
+    std::os::unix::fs::chown(path, Some(uid), Some(gid)).map_err(|error| Error::io("change the owner of", path, error))
+}
+
+/// Removes a directory that is empty.
+pub(crate) fn remove_empty_dir(path: &Utf8Path) -> Result<()> {
+    std::fs::remove_dir(path).map_err(|error| Error::io("remove", path, error))
+}
+
+/// Writes a private file for a unit test.
+#[cfg(test)]
+pub(crate) fn tests_write(path: &Utf8Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}

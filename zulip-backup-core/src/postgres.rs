@@ -1,6 +1,17 @@
 //! PostgreSQL: connections, its programs, throw-away servers, dumps.
 
+mod cluster;
 mod config;
 pub mod dump;
+mod connect;
+mod facts;
+mod fault;
+mod programs;
+mod quote;
 
-pub use config::{ConnectOptions, SslMode};
+pub use cluster::{Cluster, ClusterBuilder, Durability};
+pub use config::{ConnectOptions, Environment, SslMode};
+pub use facts::{DatabaseFacts, Extension, TextSearchDictionary, applied_migrations};
+pub use fault::{ServerError, error, sqlstate};
+pub use programs::{Programs, ServerPrograms};
+pub(crate) use quote::quote_identifier;
