@@ -8,6 +8,7 @@ pub mod fs;
 pub mod postgres;
 pub mod process;
 mod progress;
+pub mod schema;
 mod secret;
 pub mod site;
 

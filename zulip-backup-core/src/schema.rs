@@ -1,0 +1,20 @@
+//! Zulip's tables as data: what they are, per Zulip version.
+//!
+//! A [`Catalog`] is read from a file that was itself read from `pg_catalog` of a migrated server, so it is evidence and
+//! not an opinion. It is the one place that knows a table's shape; [`Catalog::ddl`] builds the tables from it.
+//!
+//! ```
+//! use zulip_backup_core::schema::Catalog;
+//!
+//! let catalog = Catalog::for_version("10.1")?;
+//! let message = catalog.table("zerver_message")?;
+//! assert_eq!(message.column("subject").map(|column| column.sql_type.as_str()), Some("character varying(60)"));
+//! # Ok::<(), zulip_backup_core::Error>(())
+//! ```
+
+mod catalog;
+mod ddl;
+mod objects;
+
+pub use catalog::{Catalog, Check, Column, ForeignKey, Identity, Index, StatisticsObject, Table, Unique};
+pub use ddl::{Ddl, Section, Statement};
