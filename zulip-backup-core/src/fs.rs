@@ -5,11 +5,13 @@
 
 mod lock;
 mod output;
+mod owner;
 mod space;
 mod walk;
 
 pub use lock::LockFile;
 pub use output::{Output, random_name};
+pub use owner::OwnerNames;
 pub use space::{free_bytes, same_file_system};
 pub use walk::{FollowedLink, Walk, WalkEntry, WalkKind, open_for_backup};
 

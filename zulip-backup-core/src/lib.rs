@@ -1,6 +1,7 @@
 //! Back up, verify, restore and rehearse whole Zulip servers.
 
 pub mod archive;
+pub mod backup;
 pub mod codec;
 mod error;
 mod finding;
@@ -11,6 +12,7 @@ mod progress;
 pub mod schema;
 mod secret;
 pub mod site;
+pub mod units;
 
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{CodeCount, Finding, Findings, Severity};

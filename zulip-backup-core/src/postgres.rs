@@ -2,12 +2,13 @@
 
 mod cluster;
 mod config;
-pub mod dump;
 mod connect;
+pub mod dump;
 mod facts;
 mod fault;
 mod programs;
 mod quote;
+mod snapshot;
 
 pub use cluster::{Cluster, ClusterBuilder, Durability};
 pub use config::{ConnectOptions, Environment, SslMode};
@@ -15,3 +16,4 @@ pub use facts::{DatabaseFacts, Extension, TextSearchDictionary, applied_migratio
 pub use fault::{ServerError, error, sqlstate};
 pub use programs::{Programs, ServerPrograms};
 pub(crate) use quote::quote_identifier;
+pub use snapshot::{Invitation, Snapshot, SnapshotState, TableSize};

@@ -1,0 +1,186 @@
+//! One moment of a database, seen by many connections.
+
+use jiff::Timestamp;
+use postgres::Client;
+
+use crate::postgres::{ConnectOptions, error};
+use crate::{Error, ErrorKind, Result};
+
+/// Number of the advisory lock that keeps two backups of one database apart: `zulipbak` in ASCII, halved.
+const ADVISORY_LOCK: (i32, i32) = (0x7a75_6c69, 0x7062_616b);
+
+/// What every session that reads rows sets, so that the text of a value depends on nothing but the value: what pg_dump
+/// sets for the same reason.
+const SESSION: &str = "
+    SET datestyle = ISO; SET intervalstyle = POSTGRES; SET extra_float_digits = 3; SET bytea_output = hex;
+    SET synchronize_seqscans = off; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;
+    SET row_security = off; SET search_path = pg_catalog; SET quote_all_identifiers = off; SET timezone = 'UTC';
+    SET lock_timeout = '60s'";
+
+/// A snapshot, held by a leading connection and shared with others. All see the same rows, whatever is written meanwhile.
+pub struct Snapshot {
+    leader: Client,
+    options: ConnectOptions,
+    application: String,
+    id: String,
+    facts: SnapshotState,
+}
+
+/// When and where a snapshot was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotState {
+    /// The server's clock.
+    pub taken_at: Timestamp,
+    /// Write-ahead log position.
+    pub lsn: Option<String>,
+    /// Whether the server is a standby.
+    pub standby: bool,
+    /// libpq's integer version of the server.
+    pub server_version: i32,
+}
+
+/// A table of the database, to be read in stretches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableSize {
+    /// Pages of the main part, 8 KiB each as a rule.
+    pub pages: u64,
+    /// Bytes with the out-of-line values, without indexes.
+    pub bytes: u64,
+    /// Whether stretches of pages can be read on their own: an ordinary heap on PostgreSQL 14 or newer.
+    pub by_page: bool,
+}
+
+impl Snapshot {
+    /// Takes a snapshot and an ACCESS SHARE lock on every table: the weakest lock there is, which blocks nothing but
+    /// changes of the schema.
+    ///
+    /// # Errors
+    /// `Locked` when another backup of this database runs, `Postgres` for what the server answers.
+    pub fn take(options: &ConnectOptions, application: &str) -> Result<Self> {
+        let mut leader = options.connect(application)?;
+        let failed = |failure| error("take a snapshot", failure);
+        leader.batch_execute(SESSION).map_err(failed)?;
+        lock_out_others(&mut leader)?;
+        leader.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").map_err(failed)?;
+        lock_tables(&mut leader)?;
+        let row = leader
+            .query_one(
+                "SELECT pg_export_snapshot(), (extract(epoch from clock_timestamp()) * 1000000)::int8, pg_is_in_recovery(),
+                        CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END::text,
+                        current_setting('server_version_num')::int4",
+                &[],
+            )
+            .map_err(failed)?;
+        let taken_at = Timestamp::from_microsecond(row.get(1)).map_err(|error| {
+            Error::new(ErrorKind::Postgres, "the server's clock is out of range").with_source(error)
+        })?;
+        let facts = SnapshotState { taken_at, standby: row.get(2), lsn: row.get(3), server_version: row.get(4) };
+        Ok(Self { id: row.get(0), leader, options: options.clone(), application: application.to_owned(), facts })
+    }
+
+    /// The name other sessions, and `pg_dump --snapshot`, know it by.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// When and where it was taken.
+    pub fn facts(&self) -> &SnapshotState {
+        &self.facts
+    }
+
+    /// The connection that holds the snapshot, for queries in it.
+    pub fn leader(&mut self) -> &mut Client {
+        &mut self.leader
+    }
+
+    /// How another connection joins; cheap to copy to a thread.
+    pub fn invitation(&self) -> Invitation {
+        Invitation { options: self.options.clone(), application: self.application.clone(), id: self.id.clone() }
+    }
+
+    /// The size of a table, by schema and name; `None` where there is no such table.
+    pub fn table_size(&mut self, schema: &str, table: &str) -> Result<Option<TableSize>> {
+        let row = self
+            .leader
+            .query_opt(
+                "SELECT pg_relation_size(c.oid, 'main') / current_setting('block_size')::int8,
+                        pg_table_size(c.oid), c.relkind = 'r' AND a.amname = 'heap'
+                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_am a ON a.oid = c.relam
+                 WHERE n.nspname = $1 AND c.relname = $2",
+                &[&schema, &table],
+            )
+            .map_err(|failure| error("read the size of a table", failure))?;
+        let tid_ranges = self.facts.server_version >= 140_000;
+        Ok(row.map(|row| TableSize {
+            pages: u64::try_from(row.get::<_, i64>(0)).unwrap_or(0),
+            bytes: u64::try_from(row.get::<_, i64>(1)).unwrap_or(0),
+            by_page: row.get::<_, Option<bool>>(2).unwrap_or(false) && tid_ranges,
+        }))
+    }
+}
+
+/// What another connection needs to see the same snapshot.
+#[derive(Clone, Debug)]
+pub struct Invitation {
+    options: ConnectOptions,
+    application: String,
+    id: String,
+}
+
+impl Invitation {
+    /// One more connection in the snapshot. Valid while the leader lives.
+    pub fn join(&self) -> Result<Client> {
+        let mut client = self.options.connect(&self.application)?;
+        let failed = |failure| error("join the snapshot", failure);
+        client.batch_execute(SESSION).map_err(failed)?;
+        // The id is the server's own text, hexadecimal digits and dashes; quoted for form's sake.
+        let statement = format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT '{}'",
+            self.id.replace('\'', "''")
+        );
+        client.batch_execute(&statement).map_err(failed)?;
+        Ok(client)
+    }
+}
+
+fn lock_out_others(leader: &mut Client) -> Result<()> {
+    let failed = |failure| error("take the backup's advisory lock", failure);
+    let (high, low) = ADVISORY_LOCK;
+    let taken: bool = leader.query_one("SELECT pg_try_advisory_lock($1, $2)", &[&high, &low]).map_err(failed)?.get(0);
+    if taken {
+        return Ok(());
+    }
+    // The numbers are compared as oids, which is what pg_locks shows them as.
+    let holder = leader
+        .query_opt(
+            "SELECT a.application_name || ', server process ' || a.pid
+             FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+             WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+               AND l.classid::int8 = $1::int4::int8 AND l.objid::int8 = $2::int4::int8",
+            &[&high, &low],
+        )
+        .map_err(failed)?
+        .and_then(|row| row.get::<_, Option<String>>(0))
+        .unwrap_or_else(|| "another session".to_owned());
+    Err(Error::new(ErrorKind::Locked, format!("another backup of this database runs: {holder}"))
+        .with_hint("wait until it is done, or end it"))
+}
+
+fn lock_tables(leader: &mut Client) -> Result<()> {
+    let failed = |failure| error("lock the tables for reading", failure);
+    // Tables only: the lock on a table a role may not read would fail, and so would its dump, with the same name.
+    let tables = leader
+        .query(
+            "SELECT format('%I.%I', n.nspname, c.relname)
+             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+             ORDER BY 1",
+            &[],
+        )
+        .map_err(failed)?;
+    for group in tables.chunks(100) {
+        let names: Vec<String> = group.iter().map(|row| row.get(0)).collect();
+        leader.batch_execute(&format!("LOCK TABLE {} IN ACCESS SHARE MODE", names.join(", "))).map_err(failed)?;
+    }
+    Ok(())
+}
