@@ -146,10 +146,13 @@ impl Cluster {
                 return Ok(());
             };
             if server.is_gone() || Instant::now() > deadline {
-                let state = if server.is_gone() { "ended" } else { "does not answer" };
+                let gone = server.is_gone();
+                let state = if gone { "ended" } else { "does not answer" };
                 let said = crate::process::last_lines(&server.log());
                 let message = format!("the PostgreSQL {} server in {} {state}: {said}", self.major(), self.data_dir);
-                return Err(Error::new(ErrorKind::Postgres, message).with_path(&self.data_dir).with_source(last));
+                let error = Error::new(ErrorKind::Postgres, message).with_path(&self.data_dir);
+                // That nobody listens any more is no explanation.
+                return Err(if gone { error } else { error.with_source(last) });
             }
             std::thread::sleep(KNOCK);
         }

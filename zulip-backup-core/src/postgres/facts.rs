@@ -94,14 +94,14 @@ const DICTIONARIES: &str = "
     FROM pg_ts_dict d JOIN pg_namespace n ON n.oid = d.dictnamespace JOIN pg_ts_template t ON t.oid = d.dicttemplate
     WHERE n.nspname <> 'pg_catalog' AND NOT EXISTS (
         SELECT FROM pg_depend e WHERE e.classid = 'pg_ts_dict'::regclass AND e.objid = d.oid AND e.deptype = 'e')
-    ORDER BY 1 COLLATE \"C\"";
+    ORDER BY (n.nspname || '.' || d.dictname) COLLATE \"C\"";
 
 const CONFIGURATIONS: &str = "
     SELECT n.nspname || '.' || c.cfgname
     FROM pg_ts_config c JOIN pg_namespace n ON n.oid = c.cfgnamespace
     WHERE n.nspname <> 'pg_catalog' AND NOT EXISTS (
         SELECT FROM pg_depend e WHERE e.classid = 'pg_ts_config'::regclass AND e.objid = c.oid AND e.deptype = 'e')
-    ORDER BY 1 COLLATE \"C\"";
+    ORDER BY (n.nspname || '.' || c.cfgname) COLLATE \"C\"";
 
 /// Zulip's own schema first: restored by hand, a database may have leftovers in `public`.
 const MIGRATIONS_SCHEMA: &str = "

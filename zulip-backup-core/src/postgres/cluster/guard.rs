@@ -3,10 +3,13 @@
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Instant;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::{Error, ErrorKind, Result, fs, process::SystemUser};
+use super::server::PATIENCE;
+use crate::process::{self, SystemUser};
+use crate::{Error, ErrorKind, Result, fs};
 
 /// Waits until its input ends, then removes its arguments. The signals are those that would end it together with us: of
 /// a terminal, and of a service manager that stops the whole group.
@@ -25,7 +28,7 @@ pub(super) struct Guard {
 
 impl Guard {
     /// Makes a private directory below `parent` for `owner`, and has it watched.
-    pub(super) fn new(parent: &camino::Utf8Path, prefix: &str, owner: Option<&SystemUser>) -> Result<Self> {
+    pub(super) fn new(parent: &Utf8Path, prefix: &str, owner: Option<&SystemUser>) -> Result<Self> {
         let directory = fs::private_temp_dir(parent, prefix)?;
         let mut command = Command::new("/bin/sh");
         command.args(["-c", SCRIPT, "zulip-backup-watchdog", directory.as_str()]);
@@ -49,7 +52,7 @@ impl Guard {
     }
 
     /// The directory.
-    pub(super) fn directory(&self) -> &camino::Utf8Path {
+    pub(super) fn directory(&self) -> &Utf8Path {
         &self.directory
     }
 
@@ -65,6 +68,8 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.pipe = None;
-        let _ = self.watchdog.wait();
+        // A server that does not end keeps its directory. It is not waited for longer than it was for its end; the
+        // watchdog stays and removes the directory when the server is gone at last.
+        let _ = process::wait_until(&mut self.watchdog, Instant::now() + PATIENCE);
     }
 }

@@ -26,7 +26,7 @@ exit 0
 "#;
 
 /// How long an ending server may take; a fast shutdown writes what is in memory to the disk first.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How a server is ended.
 #[derive(Clone, Copy, Debug)]
