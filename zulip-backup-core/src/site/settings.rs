@@ -153,7 +153,8 @@ impl Site {
             Kind::Development => self.deployment()?.path().join("zproject/custom_dev_settings.py"),
         };
         let explain = |reason: String| unknowable(name, &format!("{silence}; {reason}"));
-        let Some(text) = self.host.read(&path, settings_py::MAX_BYTES)? else {
+        let read = self.host.read(&path, settings_py::MAX_BYTES);
+        let Some(text) = read.map_err(|error| explain(error.chain()).with_source(error))? else {
             let default = default(name, kind).filter(|_| kind == Kind::Development);
             return default
                 .map(|value| Known::new(SettingValue(value.to_owned()), Origin::Default))
