@@ -13,7 +13,7 @@ mod snapshot;
 pub use cluster::{Cluster, ClusterBuilder, Durability};
 pub use config::{ConnectOptions, Environment, SslMode};
 pub use facts::{DatabaseFacts, Extension, TextSearchDictionary, applied_migrations};
-pub use fault::{ServerError, error, sqlstate};
+pub use fault::{ServerError, column, error, sqlstate};
 pub use programs::{Programs, ServerPrograms};
 pub(crate) use quote::quote_identifier;
 pub use snapshot::{Invitation, Snapshot, SnapshotState, TableSize};

@@ -9,7 +9,7 @@ use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator;
 
 use crate::codec::Digest;
-use crate::postgres::error;
+use crate::postgres::{column, error};
 use crate::{Error, ErrorKind, Finding, Result, Secret};
 
 /// A file some row refers to.
@@ -65,7 +65,7 @@ impl ExpectedFiles {
         let mut out = BufWriter::new(spill);
         let mut named = named.into_iter().peekable();
         let statement = format!(
-            "SELECT path_id, bool_or(required), min(id) FROM (
+            "SELECT path_id, bool_or(required), min(id)::int8 FROM (
                  SELECT path_id, true AS required, id FROM {schema}.zerver_attachment
                  UNION ALL SELECT path_id, false, id FROM {schema}.zerver_archivedattachment) AS both_tables
              GROUP BY path_id ORDER BY replace(path_id, '/', chr(1)) COLLATE \"C\""
@@ -73,11 +73,11 @@ impl ExpectedFiles {
         let failed = |failure| error("read the attachments", failure);
         let mut rows = client.query_raw(statement.as_str(), std::iter::empty::<i32>()).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
-            let path: String = row.get(0);
-            let id: i64 = row.get(2);
+            let path: String = column(&row, 0)?;
+            let id: i64 = column(&row, 2)?;
             let attachment = Expected {
                 path: format!("files/{path}").into_bytes(),
-                required: row.get(1),
+                required: column(&row, 1)?,
                 referrer: format!("attachment {id}"),
             };
             while let Some(image) = named.next_if(|image| tree_order(&image.path, &attachment.path).is_lt()) {
@@ -173,16 +173,16 @@ fn schema_of(client: &mut Client, table: &str) -> Result<Option<String>> {
             &[&table],
         )
         .map_err(|failure| error("look for Zulip's tables", failure))?;
-    Ok(row.map(|row| row.get(0)))
+    row.map(|row| column(&row, 0)).transpose()
 }
 
 /// Custom emoji, realm icons and logos.
 fn images(client: &mut Client, schema: &str) -> Result<Vec<Expected>> {
     let failed = |failure| error("read the emoji and realm icons", failure);
     let mut images = Vec::new();
-    let emoji = format!("SELECT realm_id, file_name, id FROM {schema}.zerver_realmemoji WHERE file_name IS NOT NULL");
+    let emoji = format!("SELECT realm_id::int4, file_name, id::int8 FROM {schema}.zerver_realmemoji WHERE file_name IS NOT NULL");
     for row in client.query(emoji.as_str(), &[]).map_err(failed)? {
-        let (realm, file, id): (i32, String, i64) = (row.get(0), row.get(1), row.get(2));
+        let (realm, file, id): (i32, String, i64) = (column(&row, 0)?, column(&row, 1)?, column(&row, 2)?);
         let referrer = format!("custom emoji {id}");
         let base = file.rsplit_once('.').map_or(file.as_str(), |(base, _)| base);
         images.extend(group(
@@ -192,11 +192,11 @@ fn images(client: &mut Client, schema: &str) -> Result<Vec<Expected>> {
         ));
     }
     let realms =
-        format!("SELECT id, icon_source = 'U', logo_source = 'U', night_logo_source = 'U' FROM {schema}.zerver_realm");
+        format!("SELECT id::int4, icon_source = 'U', logo_source = 'U', night_logo_source = 'U' FROM {schema}.zerver_realm");
     for row in client.query(realms.as_str(), &[]).map_err(failed)? {
-        let realm: i32 = row.get(0);
-        for (column, name) in [(1, "icon"), (2, "logo"), (3, "night_logo")] {
-            let required: bool = row.get(column);
+        let realm: i32 = column(&row, 0)?;
+        for (index, name) in [(1, "icon"), (2, "logo"), (3, "night_logo")] {
+            let required: bool = column(&row, index)?;
             images.extend(group(
                 &format!("avatars/{realm}/realm"),
                 &format!("the {name} of realm {realm}"),
@@ -212,10 +212,10 @@ fn images(client: &mut Client, schema: &str) -> Result<Vec<Expected>> {
 fn avatars(client: &mut Client, schema: &str, salt: &Secret, images: &mut Vec<Expected>) -> Result<()> {
     let failed = |failure| error("read the avatars", failure);
     let statement =
-        format!("SELECT id, realm_id, avatar_version FROM {schema}.zerver_userprofile WHERE avatar_source = 'U'");
+        format!("SELECT id::int4, realm_id::int4, avatar_version::int4 FROM {schema}.zerver_userprofile WHERE avatar_source = 'U'");
     let mut rows = client.query_raw(statement.as_str(), std::iter::empty::<i32>()).map_err(failed)?;
     while let Some(row) = rows.next().map_err(failed)? {
-        let (user, realm, version): (i32, i32, i32) = (row.get(0), row.get(1), row.get(2));
+        let (user, realm, version): (i32, i32, i32) = (column(&row, 0)?, column(&row, 1)?, column(&row, 2)?);
         let digest = Digest::of(format!("{user}:{version}:{}", salt.expose()).as_bytes()).to_string();
         let name = &digest[..40];
         images.extend(group(

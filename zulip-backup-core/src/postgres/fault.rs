@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use postgres::error::{DbError, ErrorPosition};
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Result};
 
 /// An error a server reported; found as the [`source`](StdError::source) of an [`Error`](crate::Error) of the kind
 /// [`Postgres`](ErrorKind::Postgres).
@@ -143,3 +143,13 @@ fn io_hint(error: &std::io::Error) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// A column of a row. Where the driver's `get` would panic on a type that a server of another version has, this is an
+/// error that names the column.
+pub fn column<'a, T: postgres::types::FromSql<'a>>(row: &'a postgres::Row, index: usize) -> Result<T> {
+    row.try_get(index).map_err(|failure| {
+        let name = row.columns().get(index).map_or("?", postgres::Column::name);
+        error(&format!("read the column {name}"), failure)
+    })
+}
+

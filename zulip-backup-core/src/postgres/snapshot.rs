@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use postgres::Client;
 
-use crate::postgres::{ConnectOptions, error};
+use crate::postgres::{ConnectOptions, column, error};
 use crate::{Error, ErrorKind, Result};
 
 /// Number of the advisory lock that keeps two backups of one database apart: `zulipbak` in ASCII, halved.
@@ -71,11 +71,11 @@ impl Snapshot {
                 &[],
             )
             .map_err(failed)?;
-        let taken_at = Timestamp::from_microsecond(row.get(1)).map_err(|error| {
+        let taken_at = Timestamp::from_microsecond(column(&row, 1)?).map_err(|error| {
             Error::new(ErrorKind::Postgres, "the server's clock is out of range").with_source(error)
         })?;
-        let facts = SnapshotState { taken_at, standby: row.get(2), lsn: row.get(3), server_version: row.get(4) };
-        Ok(Self { id: row.get(0), leader, options: options.clone(), application: application.to_owned(), facts })
+        let facts = SnapshotState { taken_at, standby: column(&row, 2)?, lsn: column(&row, 3)?, server_version: column(&row, 4)? };
+        Ok(Self { id: column(&row, 0)?, leader, options: options.clone(), application: application.to_owned(), facts })
     }
 
     /// The name other sessions, and `pg_dump --snapshot`, know it by.
