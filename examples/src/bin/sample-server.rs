@@ -31,6 +31,12 @@ struct Arguments {
     /// Files that have no row.
     #[arg(long, default_value_t = 0)]
     orphan_files: u32,
+    /// Write one file whose name is not UTF-8.
+    #[arg(long)]
+    odd_name: bool,
+    /// Write one symbolic link that dangles and one that leads out of the tree.
+    #[arg(long)]
+    odd_links: bool,
     /// The same seed gives the same server.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -65,6 +71,8 @@ fn run(arguments: &Arguments) -> Result<(), SampleError> {
         upload_files: arguments.upload_files,
         missing_files: arguments.missing_files,
         orphan_files: arguments.orphan_files,
+        odd_name: arguments.odd_name,
+        odd_links: arguments.odd_links,
         ..SampleOptions::default()
     };
     let mut out = std::io::stdout().lock();

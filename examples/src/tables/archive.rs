@@ -6,8 +6,9 @@ use crate::copy::{Rows, at};
 use crate::time::{DAY, NOW};
 use crate::world::{World, deleted_ids};
 
-/// How many of the deleted messages are still in the archive.
-const KEPT: usize = 40;
+/// How many of the deleted messages are still in the archive. Archived rows keep their ids, so the tables they came from
+/// leave the first ones free: this many of `zerver_usermessage`, and one of each other table.
+pub(super) const KEPT: usize = 40;
 
 const PATH: &str = "2/1f/deleted-deleted-deleted-/doomed.txt";
 
@@ -48,20 +49,12 @@ pub(super) fn write(world: &World, rows: &mut Rows<'_>) -> io::Result<bool> {
             }
         }
         "zerver_archivedusermessage" => {
-            // Numbered beyond those that are still there; the sequence goes on from here.
-            let first = world.summary.usermessages as i64 + 1;
-            for (index, id) in ids.into_iter().enumerate() {
-                rows.row(&[
-                    ("id", (first + index as i64).into()),
-                    ("user_profile_id", reader.into()),
-                    ("message_id", id.into()),
-                    ("flags", 1.into()),
-                ])?;
+            for id in ids {
+                rows.row(&[("user_profile_id", reader.into()), ("message_id", id.into()), ("flags", 1.into())])?;
             }
         }
         "zerver_archivedreaction" => {
             rows.row(&[
-                ("id", 1_000_000_000.into()),
                 ("user_profile_id", reader.into()),
                 ("message_id", ids[0].into()),
                 ("emoji_name", "octopus".into()),
@@ -71,7 +64,6 @@ pub(super) fn write(world: &World, rows: &mut Rows<'_>) -> io::Result<bool> {
         }
         "zerver_archivedsubmessage" => {
             rows.row(&[
-                ("id", 1_000_000_000.into()),
                 ("message_id", ids[0].into()),
                 ("sender_id", reader.into()),
                 ("msg_type", "widget".into()),
@@ -80,7 +72,6 @@ pub(super) fn write(world: &World, rows: &mut Rows<'_>) -> io::Result<bool> {
         }
         "zerver_archivedattachment" => {
             rows.row(&[
-                ("id", 1_000_000_000.into()),
                 ("file_name", "doomed.txt".into()),
                 ("path_id", PATH.into()),
                 ("owner_id", writer.into()),
@@ -92,7 +83,7 @@ pub(super) fn write(world: &World, rows: &mut Rows<'_>) -> io::Result<bool> {
             ])?;
         }
         "zerver_archivedattachment_messages" => {
-            rows.row(&[("archivedattachment_id", 1_000_000_000.into()), ("archivedmessage_id", ids[0].into())])?;
+            rows.row(&[("archivedattachment_id", 1.into()), ("archivedmessage_id", ids[0].into())])?;
         }
         _ => return Ok(false),
     }

@@ -183,7 +183,7 @@ mod flag {
 fn write_usermessages(world: &World, rows: &mut Rows<'_>) -> io::Result<()> {
     assert_columns(rows, &["id", "flags", "message_id", "user_profile_id"]);
     let mut audience = Vec::new();
-    let mut id = 0;
+    let mut id = super::archive::KEPT as i64;
     let unread_from = world.options.messages - world.options.messages / 20;
     for number in 0..world.options.messages {
         let head = world.head(number);
@@ -225,7 +225,8 @@ fn write_reactions(world: &World, rows: &mut Rows<'_>) -> io::Result<()> {
     assert_columns(rows, &["id", "emoji_name", "reaction_type", "emoji_code", "message_id", "user_profile_id"]);
     let custom = crate::files::emoji(world);
     let mut audience = Vec::new();
-    let mut id = 0;
+    // The first is in the archive.
+    let mut id = 1;
     for number in (0..world.options.messages).step_by(REACTIONS_EVERY as usize) {
         let head = world.head(number);
         world.audience(&head, &mut audience);
@@ -259,13 +260,17 @@ fn write_reactions(world: &World, rows: &mut Rows<'_>) -> io::Result<()> {
 }
 
 fn write_submessages(world: &World, rows: &mut Rows<'_>) -> io::Result<()> {
+    // The first is in the archive.
+    let mut id = 1;
     for head in (0..world.options.messages).map(|number| world.head(number)).filter(|head| head.poll) {
         let sender = world.users[head.sender as usize].id;
         for content in [
             r#"{"widget_type": "poll", "extra_data": {"question": "Lunch?", "options": ["Pizza", "Sushi 🍣"]}}"#,
             r#"{"type":"vote","key":"canned,1","vote":1}"#,
         ] {
+            id += 1;
             rows.row(&[
+                ("id", id.into()),
                 ("message_id", head.id.into()),
                 ("sender_id", sender.into()),
                 ("msg_type", "widget".into()),

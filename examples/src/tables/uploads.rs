@@ -90,8 +90,9 @@ pub(super) fn write(world: &World, rows: &mut Rows<'_>) -> io::Result<bool> {
     Ok(true)
 }
 
+/// The first id is that of an archived attachment.
 fn id(file: &FileEntry) -> i64 {
-    file.number as i64 + 1
+    file.number as i64 + 2
 }
 
 /// The attachment of the first scheduled message: one that no message has yet.

@@ -197,7 +197,7 @@ impl World {
             // Six rows a message on average is what the largest real server we know has; a channel of everybody exists,
             // but little is written there.
             let everybody = number < 2;
-            let size = if everybody { 60 } else { 4 + rng.index(8) };
+            let size = if everybody { 60 } else { 3 + rng.index(8) };
             let members = draw(&self.realms[realm].writers, size, rng);
             let away: Vec<u32> = users
                 .clone()
