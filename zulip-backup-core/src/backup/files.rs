@@ -62,9 +62,8 @@ impl FileWorker {
             {
                 self.flush(&mut chunk, emit)?;
             }
-            if chunk.tar.is_empty() {
-                chunk.packed = packed;
-            }
+            // One compressible file is reason enough to compress a frame.
+            chunk.packed = packed && (chunk.packed || chunk.tar.is_empty());
             let (task, bytes) = (item.task, self.content.len() as u64);
             chunk.add(item.header, &self.content)?;
             emit(Piece::Advance(task, bytes))?;
