@@ -1,0 +1,76 @@
+//! The server both sides work on: PostgreSQL with its own defaults for durability, and a sample Zulip server.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use zulip_backup_core::postgres::{Cluster, ConnectOptions, Durability};
+use zulip_backup_core::units;
+use zulip_backup_examples::{DatabaseAddress, SampleOptions, SampleServer};
+
+use crate::Result;
+
+pub(crate) struct Server {
+    pub(crate) cluster: Cluster,
+    pub(crate) root: Utf8PathBuf,
+    root_flag: String,
+    url_flag: String,
+    summary: String,
+}
+
+impl Server {
+    pub(crate) fn start(root: &Utf8Path, messages: u64, uploads_bytes: u64) -> Result<Self> {
+        std::fs::create_dir_all(root)?;
+        let cluster = Cluster::builder()
+            .durability(Durability::Durable)
+            .autovacuum(true)
+            .setting("shared_buffers", "1GB")
+            .setting("max_wal_size", "4GB")
+            .start()?;
+        cluster.create_database("zulip", "zulip")?;
+        let options = cluster.connect_options("zulip");
+        let url = address(&options);
+        let sample =
+            SampleServer::new(&SampleOptions { seed: 1, messages, uploads_bytes, ..SampleOptions::default() })?;
+        let config: postgres::Config = url.parse()?;
+        let loaded = sample.fill_database(&|| config.connect(postgres::NoTls))?;
+        let uploads = sample.write_uploads(root.join("home/zulip/uploads").as_std_path())?;
+        let host = options.hosts.first().cloned().unwrap_or_default();
+        let place =
+            DatabaseAddress { host, port: options.ports.first().copied(), user: "zulip".into(), name: "zulip".into() };
+        sample.write_deployment(root.as_std_path(), &place)?;
+        let summary = format!(
+            "server     PostgreSQL {}, {messages} messages, {} rows, {} uploads of {}",
+            cluster.major(),
+            loaded.rows(),
+            uploads.files,
+            units::bytes(uploads.bytes)
+        );
+        Ok(Self {
+            root: root.to_owned(),
+            root_flag: format!("--root={root}"),
+            url_flag: format!("--database-url={url}"),
+            cluster,
+            summary,
+        })
+    }
+
+    /// The flags that say which server is meant.
+    pub(crate) fn flags(&self) -> [&str; 2] {
+        [&self.root_flag, &self.url_flag]
+    }
+
+    pub(crate) fn summary(&self) -> &str {
+        &self.summary
+    }
+
+    /// A client program of the server's own version, told where the server is.
+    pub(crate) fn program(&self, name: &str) -> Result<std::process::Command> {
+        let mut command = std::process::Command::new(self.cluster.programs().path(name));
+        self.cluster.connect_options("zulip").apply_to_command(&mut command)?;
+        Ok(command)
+    }
+}
+
+fn address(options: &ConnectOptions) -> String {
+    let host = options.hosts.first().map_or("", String::as_str);
+    let port = options.ports.first().copied().unwrap_or(5432);
+    format!("host={host} port={port} user=postgres dbname=zulip")
+}
