@@ -44,20 +44,14 @@ pub struct Args {
     pub site: SiteArgs,
 }
 
-/// The verbs.
+/// The verbs; each is explained where its flags are.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Show what is known about this Zulip server and where each part of it was found
     Site(site::ShowArgs),
-    /// Back the server up into one archive
     Create(CreateArgs),
-    /// Prove that an archive is whole
     Verify(VerifyArgs),
-    /// Take files out of an archive
     Extract(ExtractArgs),
-    /// Print a completion script for a shell
     Completions(CompletionsArgs),
-    /// Write the manual pages
     Man(ManArgs),
 }
 

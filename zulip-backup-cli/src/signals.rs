@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use zulip_backup_core::{Error, ErrorKind, Result, fs};
 
@@ -31,10 +31,10 @@ impl Stop {
             flag::register_conditional_default(signal, Arc::clone(&stop.asked))
                 .and_then(|_| flag::register_usize(signal, Arc::clone(&stop.signal), signal.unsigned_abs() as usize))
                 .and_then(|_| flag::register(signal, Arc::clone(&stop.asked)))
-                .map_err(|error| {
-                    Error::new(ErrorKind::Io, format!("cannot listen to signal {signal}")).with_source(error)
-                })?;
+                .map_err(|error| cannot_listen(signal, error))?;
         }
+        // A write beyond `ulimit -f` would end the process without cleaning up; with a listener it is an error.
+        flag::register(SIGXFSZ, Arc::default()).map_err(|error| cannot_listen(SIGXFSZ, error))?;
         Ok(stop)
     }
 
@@ -50,6 +50,10 @@ impl Stop {
             signal => u8::try_from(128 + signal).ok(),
         }
     }
+}
+
+fn cannot_listen(signal: i32, error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Io, format!("cannot listen to signal {signal}")).with_source(error)
 }
 
 /// The mask of signals this process was started with as ignored. Asking the kernel for a disposition needs unsafe

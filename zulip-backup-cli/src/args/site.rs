@@ -41,7 +41,11 @@ pub struct SiteArgs {
     pub root: Option<Utf8PathBuf>,
 }
 
-/// Nothing beside what every verb takes.
+/// Show what is known about this Zulip server and where each part of it was found
+///
+/// Looks at every part that a backup or a restore would need: the deployment, settings, secrets (by name only), the
+/// database, the uploads, the services. A part that cannot be known is shown with the reason and the flag that supplies
+/// it. Reads, never writes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -47,7 +47,8 @@ pub fn extract(session: Session, args: ExtractArgs) -> Result<Exit> {
     let report = archive::extract(&archive, &options, &args.directory, &*progress)?;
     drop(progress);
     console.product(&Extracted(&report))?;
-    if !report.is_complete() {
+    // A file that was there already is no damage of the archive.
+    if report.findings.at_least(Severity::Error) > report.findings.count("not-written") {
         return Ok(Exit::Damaged);
     }
     Ok(Exit::done(report.findings.at_least(Severity::Warning) > 0))
@@ -63,6 +64,9 @@ impl fmt::Display for Extracted<'_> {
         let report = self.0;
         for finding in &report.findings.list {
             writeln!(f, "{finding}")?;
+            if let Some(hint) = &finding.hint {
+                writeln!(f, "    {hint}")?;
+            }
         }
         write!(
             f,
