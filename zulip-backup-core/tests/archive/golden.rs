@@ -1,6 +1,6 @@
 use camino::Utf8PathBuf;
 use zulip_backup_core::Silent;
-use zulip_backup_core::archive::{Archive, ArchiveKind, Depth, ExtractOptions, extract, extract_to};
+use zulip_backup_core::archive::{Archive, ArchiveKind, Depth, ExtractOptions, extract, extract_to, inspect};
 
 use crate::builder::{check, codes, place};
 
@@ -40,4 +40,19 @@ fn upstreams_archive_comes_out() {
     assert!(report.is_complete(), "{report:?}");
     assert_eq!(report.files, 118);
     assert!(!directory.join("out/zulip-backup/uploads").exists());
+}
+
+#[test]
+fn upstreams_archive_tells_what_it_is() {
+    let Some(path) = golden() else { return };
+    let report = inspect(&Archive::open(&path).unwrap(), &Silent).unwrap();
+    assert_eq!(report.zulip_version, "11.0-dev+git");
+    assert_eq!(report.zulip_git_describe.as_deref(), Some("1405dd630f"));
+    assert!(!report.production);
+    assert_eq!((report.needs.postgres_major, report.needs.pg_restore_major), (Some(15), Some(12)));
+    let database = report.database.unwrap();
+    assert_eq!(database.tables, 116);
+    assert!(database.migrations["zerver"].len() > 600, "{}", database.migrations["zerver"].len());
+    assert!(report.secrets.keys.contains(&"avatar_salt".to_owned()), "{:?}", report.secrets);
+    assert!(!report.needs.dictionary_files.is_empty());
 }

@@ -8,5 +8,6 @@ mod damage;
 mod extract;
 mod golden;
 mod hostile;
+mod inspect;
 mod mutate;
 mod round_trip;
