@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 use zulip_backup_core::archive::FORMAT_VERSION;
 use zulip_backup_core::postgres::dump::toc::KNOWN;
 
-pub use archive::{ExtractArgs, VerifyArgs};
+pub use archive::{ExtractArgs, InspectArgs, VerifyArgs};
 pub use create::CreateArgs;
 pub use output::{ColorWhen, OutputArgs};
 pub use site::SiteArgs;
@@ -49,6 +49,7 @@ pub struct Args {
 pub enum Verb {
     Site(site::ShowArgs),
     Create(CreateArgs),
+    Inspect(InspectArgs),
     Verify(VerifyArgs),
     Extract(ExtractArgs),
     Completions(CompletionsArgs),

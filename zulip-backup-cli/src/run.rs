@@ -51,6 +51,7 @@ fn execute(args: Args, words: Vec<OsString>) -> u8 {
     let outcome = match args.verb {
         Verb::Site(_) => site::run(&session),
         Verb::Create(verb) => create::run(session, &verb),
+        Verb::Inspect(verb) => archive::inspect(session, &verb),
         Verb::Verify(verb) => archive::verify(session, &verb),
         Verb::Extract(verb) => archive::extract(session, verb),
         Verb::Completions(verb) => utility::completions(&verb),

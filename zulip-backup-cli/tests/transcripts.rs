@@ -66,7 +66,15 @@ fn server() -> Server {
 fn help() {
     let server = server();
     assert_data_eq!(transcript(&server, &["--help"]), file!["transcripts/help.txt"].raw());
-    let verbs = ["site --help", "create --help", "verify --help", "extract --help", "completions --help", "man --help"];
+    let verbs = [
+        "site --help",
+        "create --help",
+        "inspect --help",
+        "verify --help",
+        "extract --help",
+        "completions --help",
+        "man --help",
+    ];
     assert_data_eq!(transcript(&server, &verbs), file!["transcripts/help-verbs.txt"].raw());
     let version = transcript(&server, &["--version", "-V"]).replace(env!("CARGO_PKG_VERSION"), "VERSION");
     assert_data_eq!(version, file!["transcripts/version.txt"].raw());
@@ -102,12 +110,13 @@ fn archives_that_are_none() {
     std::fs::write(server.path("text.tar.gz"), "this is not an archive").unwrap();
     std::fs::create_dir(server.path("directory")).unwrap();
     std::fs::write(server.path("private.tar.gz"), &whole).unwrap();
-    std::fs::set_permissions(server.path("private.tar.gz"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(server.path("private.tar.gz"), std::fs::Permissions::from_mode(0o000)).unwrap();
     let commands = [
         "verify missing.tar.gz",
         "verify missing.tar.gz --json",
         "verify empty.tar.gz",
         "verify text.tar.gz",
+        "inspect missing.tar.gz",
         "verify directory",
         "nobody$ verify private.tar.gz",
         "extract whole.tar.gz settings/zulip.con",

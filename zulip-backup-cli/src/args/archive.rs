@@ -3,6 +3,28 @@
 use camino::Utf8PathBuf;
 use clap::{Args, ValueHint};
 
+/// Show what an archive says of itself, without reading it whole
+///
+/// Reads the last kilobytes of an archive made by zulip-backup: versions, when and where it was made, what each section
+/// holds, what a restore will need, what was noticed. Nothing is proved: that is what `verify` is for.
+/// An archive made by Zulip's own backup command says less about itself, and is read whole.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  What is in it?
+    zulip-backup inspect zulip.tar.gz
+
+  Check files that were unpacked with tar:
+    zulip-backup inspect --sha256sums zulip.tar.gz | sha256sum --check --quiet")]
+pub struct InspectArgs {
+    /// Archive to look at
+    #[arg(value_name = "ARCHIVE", value_hint = ValueHint::FilePath)]
+    pub archive: Utf8PathBuf,
+    /// Print the SHA-256 of every file in the form that `sha256sum --check` reads, and nothing else
+    #[arg(long, conflicts_with = "json")]
+    pub sha256sums: bool,
+}
+
 /// Prove that an archive is whole
 ///
 /// Reads every byte and compares it with what the archive says of itself: checksums, digests, headers, and the number

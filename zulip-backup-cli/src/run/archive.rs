@@ -1,7 +1,7 @@
-//! `verify` and `extract`.
+//! `inspect`, `verify` and `extract`.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 use zulip_backup_core::archive::{self, Archive, Depth, ExtractOptions, ExtractReport, VerifyOptions};
@@ -10,8 +10,27 @@ use zulip_backup_core::units::{bytes, seconds};
 use zulip_backup_core::{Error, ErrorKind, Result, Severity};
 
 use super::Session;
-use crate::args::{ExtractArgs, VerifyArgs};
+use crate::args::{ExtractArgs, InspectArgs, VerifyArgs};
 use crate::exit::Exit;
+
+pub fn inspect(session: Session, args: &InspectArgs) -> Result<Exit> {
+    let Session { console, progress, .. } = session;
+    let archive = Archive::open(&args.archive)?;
+    if args.sha256sums {
+        let Archive::Indexed(archive) = archive else {
+            return Err(Error::new(ErrorKind::Incompatible, format!("{} has no index with digests", args.archive))
+                .with_path(&args.archive)
+                .with_hint("unpack it and use sha256sum: only archives made by zulip-backup have an index"));
+        };
+        let mut output = BufWriter::new(Pipe { output: io::stdout().lock(), closed: false });
+        archive::sha256sums(&archive, &mut output)?;
+        return flushed(output);
+    }
+    let report = archive::inspect(&archive, &*progress)?;
+    drop(progress);
+    console.product(&report)?;
+    Ok(Exit::done(report.findings.at_least(Severity::Warning) > 0))
+}
 
 pub fn verify(session: Session, args: &VerifyArgs) -> Result<Exit> {
     let Session { console, progress, .. } = session;
@@ -37,8 +56,7 @@ pub fn extract(session: Session, args: ExtractArgs) -> Result<Exit> {
         };
         let mut output = Pipe { output: io::stdout().lock(), closed: false };
         archive::extract_to(&archive, member, &mut output)?;
-        output.flush().map_err(|error| Error::io("write to", "standard output", error))?;
-        return Ok(Exit::Done);
+        return flushed(output);
     }
     let mut options = ExtractOptions::default()
         .unpack(UnpackOptions::default().replace(args.force))
@@ -52,6 +70,11 @@ pub fn extract(session: Session, args: ExtractArgs) -> Result<Exit> {
         return Ok(Exit::Damaged);
     }
     Ok(Exit::done(report.findings.at_least(Severity::Warning) > 0))
+}
+
+fn flushed(mut output: impl Write) -> Result<Exit> {
+    output.flush().map_err(|error| Error::new(ErrorKind::Io, "cannot write to standard output").with_source(error))?;
+    Ok(Exit::Done)
 }
 
 /// The report of an extraction, for people too.

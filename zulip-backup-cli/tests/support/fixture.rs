@@ -126,7 +126,7 @@ impl Server {
             self.command(&["create", "--skip-db", "--ignore-space", "--jobs", "1", "--output", "endless.tar.gz"]);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let endless = Endless(Some(child));
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         let writes = |name: &String| {
             let metadata = self.path(name).metadata();
             name.ends_with(".partial") && metadata.is_ok_and(|metadata| metadata.len() > 100_000)
