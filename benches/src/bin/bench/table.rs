@@ -13,12 +13,12 @@ pub(crate) struct Table {
 pub(crate) struct Goal {
     name: &'static str,
     reached: f64,
-    goal: f64,
+    limit: f64,
 }
 
 impl Goal {
-    pub(crate) fn at_most(name: &'static str, reached: f64, goal: f64) -> Self {
-        Self { name, reached, goal }
+    pub(crate) fn at_most(name: &'static str, reached: f64, limit: f64) -> Self {
+        Self { name, reached, limit }
     }
 }
 
@@ -43,9 +43,9 @@ impl Table {
         println!("\n| what | wall | processor | peak memory | size |\n| --- | --- | --- | --- | --- |");
         self.rows.iter().for_each(|row| println!("{row}"));
         println!("\n| goal | reached | at most | |\n| --- | --- | --- | --- |");
-        for Goal { name, reached, goal } in &self.goals {
-            let outcome = if reached <= goal { "reached" } else { "missed" };
-            println!("| {name} | {reached:.2} | {goal} | {outcome} |");
+        for Goal { name, reached, limit } in &self.goals {
+            let outcome = if reached <= limit { "reached" } else { "missed" };
+            println!("| {name} | {reached:.2} | {limit} | {outcome} |");
         }
     }
 }

@@ -69,7 +69,7 @@ fn run(rows: &mut Vec<Row>) -> Result<()> {
     let first = first.ok_or("there is no first server")?;
     let archive = directory.join("backup.tar.gz");
     step(rows, "create", || {
-        let report = tool.json(0, &[&first.flags(), &["create", "--output", archive.as_str()]].concat())?;
+        let report = tool.json(0, &[&first.flags()[..], &["create", "--output", archive.as_str()]].concat())?;
         Ok(format!(
             "{} rows, archive {}",
             report["rows"],
@@ -102,7 +102,7 @@ fn run(rows: &mut Vec<Row>) -> Result<()> {
     })?;
     let second = second.ok_or("there is no second server")?;
     step(rows, "restore", || {
-        let report = tool.json(1, &[&second.flags(), &["restore", archive.as_str(), "--yes"]].concat())?;
+        let report = tool.json(1, &[&second.flags()[..], &["restore", archive.as_str(), "--yes"]].concat())?;
         Ok(format!("in {}", units::seconds(report["seconds"].as_f64().unwrap_or_default())))
     })?;
     step(rows, "compare", || compare::servers(&first, &second))?;
