@@ -60,6 +60,7 @@ fn execute(args: Args, words: Vec<OsString>) -> u8 {
     match outcome {
         Ok(exit) => exit.code(),
         Err(error) => {
+            let error = stop.explain(error);
             errors::show(&error, console);
             exit::code_of(&error, &stop)
         }

@@ -43,6 +43,13 @@ impl Stop {
         self.asked.load(Ordering::Relaxed)
     }
 
+    /// What an error is in the light of having been asked to stop. Ctrl-C reaches every process of the terminal's group:
+    /// that a pg_dump of ours was ended by it is no failure of its own.
+    pub fn explain(&self, error: Error) -> Error {
+        let ended = self.is_asked() && error.kind() == ErrorKind::Postgres;
+        if ended { Error::interrupted().with_source(error) } else { error }
+    }
+
     /// The exit status of a process that stopped because of the signal: 128 and its number.
     pub fn exit_code(&self) -> Option<u8> {
         match self.signal.load(Ordering::Relaxed) {

@@ -4,7 +4,10 @@
 #[path = "support/fixture.rs"]
 mod fixture;
 
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use fixture::{PROGRAM, Server, clean, is_root, program, stderr, stdout, text};
 
@@ -20,6 +23,37 @@ fn asked_to_stop_it_leaves_nothing_behind() {
         assert_eq!(stdout(&done), "");
         assert_eq!(server.files(), Vec::<String>::new());
     }
+}
+
+#[test]
+fn ctrl_c_reaches_the_children_too_and_still_is_an_interruption() {
+    let server = Server::new();
+    let url = server.database_url();
+    // A pg_dump that takes its time, and is what the terminal's signal ends first.
+    let script = "#!/bin/sh
+        [ \"$1\" = --version ] && echo 'pg_dump (PostgreSQL) MAJOR.1' && exit
+        trap 'kill $!; echo terminated by user >&2; exit 1' INT
+        sleep 60 >/dev/null 2>&1 & touch DIR/began; wait";
+    let script = script.replace("MAJOR", &fixture::postgres_major().to_string()).replace("DIR", server.dir().as_str());
+    for program in ["pg_dump", "pg_restore"] {
+        let path = server.path(program);
+        std::fs::write(&path, &script).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = server.command(&["create", "--database-url", &url, "--skip-uploads", "--output", "a.tar.gz"]);
+    command.env("ZULIP_BACKUP_PG_BIN", server.dir()).process_group(0);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !server.path("began").exists() {
+        assert!(Instant::now() < deadline, "pg_dump was never begun");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let group = format!("-{}", child.id());
+    assert!(Command::new("kill").args(["-s", "INT", "--", &group]).status().unwrap().success());
+    let done = child.wait_with_output().unwrap();
+    assert_eq!(done.status.code(), Some(130), "{}", text(&done));
+    assert!(stderr(&done).contains("error: interrupted\n"), "{}", text(&done));
+    assert_eq!(server.files(), ["began", "pg_dump", "pg_restore"]);
 }
 
 #[test]

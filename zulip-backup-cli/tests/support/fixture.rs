@@ -42,6 +42,11 @@ fn cluster() -> &'static Cluster {
     CLUSTER.get_or_init(|| Cluster::builder().start().unwrap())
 }
 
+/// The major version of the PostgreSQL server.
+pub fn postgres_major() -> u32 {
+    cluster().major()
+}
+
 /// A production server and an empty directory for its backups.
 pub struct Server {
     /// The server.
