@@ -5,7 +5,6 @@
 
 mod machine;
 mod measure;
-mod server;
 mod table;
 mod upstream;
 
@@ -13,10 +12,11 @@ use std::process::{Command, ExitCode};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Parser;
+use zulip_backup_core::postgres::{Cluster, Durability};
 use zulip_backup_core::units;
+use zulip_backup_examples::{SampleHost, SampleOptions};
 
 use crate::measure::{Measured, run};
-use crate::server::Server;
 use crate::table::{Goal, Table};
 
 /// What went wrong, in words.
@@ -62,24 +62,47 @@ fn bench(arguments: &Arguments) -> Result<()> {
     println!("{}", machine::describe());
     let mut table = Table::default();
     // Memory first, on a tenth of the data.
-    let small = Server::start(&work.join("small"), arguments.messages / 10, arguments.uploads_bytes / 10)?;
+    let small = host(&work.join("small"), arguments.messages / 10, arguments.uploads_bytes / 10)?;
     let memory = create(&tool, &small, &work.join("small.tar.gz"))?;
     drop(small);
-    let server = Server::start(&work.join("server"), arguments.messages, arguments.uploads_bytes)?;
-    println!("{}\n", server.summary());
+    let server = host(&work.join("server"), arguments.messages, arguments.uploads_bytes)?;
+    println!("{}\n", summary(&server));
     measure_all(&tool, &server, &work, &memory, &mut table)?;
     table.print();
     Ok(())
 }
 
-fn create(tool: &Utf8Path, server: &Server, output: &Utf8Path) -> Result<Measured> {
+/// PostgreSQL with its own defaults for durability, and a sample Zulip server.
+fn host(root: &Utf8Path, messages: u64, uploads_bytes: u64) -> Result<SampleHost> {
+    let cluster = Cluster::builder()
+        .durability(Durability::Durable)
+        .autovacuum(true)
+        .setting("shared_buffers", "1GB")
+        .setting("max_wal_size", "4GB");
+    let options = SampleOptions { seed: 1, messages, uploads_bytes, ..SampleOptions::default() };
+    Ok(SampleHost::start(root, &options, cluster)?)
+}
+
+fn summary(host: &SampleHost) -> String {
+    let (major, messages, uploads) = (host.cluster().major(), host.sample().options().messages, host.uploads());
+    let (rows, files, bytes) = (host.rows(), uploads.files, units::bytes(uploads.bytes));
+    format!("server     PostgreSQL {major}, {messages} messages, {rows} rows, {files} files of {bytes}")
+}
+
+fn create(tool: &Utf8Path, server: &SampleHost, output: &Utf8Path) -> Result<Measured> {
     run(
         Command::new(tool).args(server.flags()).args(["create", "--no-progress", "-q", "--output", output.as_str()]),
         &[0, 1],
     )
 }
 
-fn measure_all(tool: &Utf8Path, server: &Server, work: &Utf8Path, small: &Measured, table: &mut Table) -> Result<()> {
+fn measure_all(
+    tool: &Utf8Path,
+    server: &SampleHost,
+    work: &Utf8Path,
+    small: &Measured,
+    table: &mut Table,
+) -> Result<()> {
     let theirs = upstream::back_up(server, work)?;
     table.add("upstream: pg_dump -Fd, tar -czh", &theirs.measured, Some(theirs.bytes));
     let gzip = work.join("ours.tar.gz");

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 use zulip_backup_core::codec::Digest;
+use zulip_backup_examples::SampleHost;
 
 use crate::Result;
-use crate::server::Server;
 
 /// Compares every table and every uploaded file of two servers.
-pub(crate) fn servers(first: &Server, second: &Server) -> Result<String> {
-    let (one, other) = (tables(&mut first.connect()?)?, tables(&mut second.connect()?)?);
+pub(crate) fn servers(first: &SampleHost, second: &SampleHost) -> Result<String> {
+    let (one, other) = (tables(first)?, tables(second)?);
     for (name, facts) in &one {
         if other.get(name) != Some(facts) {
             return Err(
@@ -23,7 +23,7 @@ pub(crate) fn servers(first: &Server, second: &Server) -> Result<String> {
     }
     let mut files = 0;
     for below in ["home/zulip/uploads", "etc/zulip"] {
-        let (one, other) = (digests(&first.root.join(below))?, digests(&second.root.join(below))?);
+        let (one, other) = (digests(&first.root().join(below))?, digests(&second.root().join(below))?);
         if one != other {
             let differing = one.iter().find(|(name, digest)| other.get(*name) != Some(digest));
             return Err(format!(
@@ -39,7 +39,8 @@ pub(crate) fn servers(first: &Server, second: &Server) -> Result<String> {
 }
 
 /// Rows of each table and a sum over a hash of each row, which does not depend on their order.
-fn tables(client: &mut postgres::Client) -> Result<BTreeMap<String, (i64, String)>> {
+fn tables(host: &SampleHost) -> Result<BTreeMap<String, (i64, String)>> {
+    let mut client = host.database().connect("zulip-backup demo")?;
     let names = client.query(
         "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
          WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",

@@ -4,16 +4,16 @@
 //! its own, compared table by table and file by file, and rehearsed. Everything that happens is what a user would type.
 
 mod compare;
-mod server;
 mod tool;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
+use zulip_backup_core::postgres::Cluster;
 use zulip_backup_core::units;
+use zulip_backup_examples::{SampleHost, SampleOptions};
 
-use crate::server::Server;
 use crate::tool::Tool;
 
 /// What went wrong, in words; the demo has one reader.
@@ -61,15 +61,13 @@ fn run(rows: &mut Vec<Row>) -> Result<()> {
     let tool = Tool::beside_this_program()?;
     let mut first = None;
     step(rows, "first server", || {
-        let server = Server::start(&directory.join("first"), 1, 5_000, 32 << 20)?;
-        let text = server.summary();
-        first = Some(server);
-        Ok(text)
+        first = Some(host(&directory.join("first"), 1, 5_000, 32 << 20)?);
+        Ok(first.as_ref().map(summary).unwrap_or_default())
     })?;
     let first = first.ok_or("there is no first server")?;
     let archive = directory.join("backup.tar.gz");
     step(rows, "create", || {
-        let report = tool.json(0, &[&first.flags()[..], &["create", "--output", archive.as_str()]].concat())?;
+        let report = tool.json(0, &on(&first, &["create", "--output", archive.as_str()]))?;
         Ok(format!(
             "{} rows, archive {}",
             report["rows"],
@@ -95,14 +93,12 @@ fn run(rows: &mut Vec<Row>) -> Result<()> {
     })?;
     let mut second = None;
     step(rows, "second server", || {
-        let server = Server::start(&directory.join("second"), 2, 100, 64 << 10)?;
-        let text = server.summary();
-        second = Some(server);
-        Ok(text)
+        second = Some(host(&directory.join("second"), 2, 100, 64 << 10)?);
+        Ok(second.as_ref().map(summary).unwrap_or_default())
     })?;
     let second = second.ok_or("there is no second server")?;
     step(rows, "restore", || {
-        let report = tool.json(1, &[&second.flags()[..], &["restore", archive.as_str(), "--yes"]].concat())?;
+        let report = tool.json(1, &on(&second, &["restore", archive.as_str(), "--yes"]))?;
         Ok(format!("in {}", units::seconds(report["seconds"].as_f64().unwrap_or_default())))
     })?;
     step(rows, "compare", || compare::servers(&first, &second))?;
@@ -113,6 +109,22 @@ fn run(rows: &mut Vec<Row>) -> Result<()> {
         let checks = report["checks"].as_array().map_or(0, Vec::len);
         Ok(format!("{checks} checks, certificate dated {}", report["drilled_at"].as_str().unwrap_or("?")))
     })
+}
+
+fn host(root: &Utf8Path, seed: u64, messages: u64, uploads_bytes: u64) -> Result<SampleHost> {
+    let options = SampleOptions { seed, messages, uploads_bytes, ..SampleOptions::default() };
+    Ok(SampleHost::start(root, &options, Cluster::builder())?)
+}
+
+fn summary(host: &SampleHost) -> String {
+    let uploads = host.uploads();
+    let (rows, files, bytes) = (host.rows(), uploads.files, units::bytes(uploads.bytes));
+    format!("PostgreSQL {}, {rows} rows, {files} files of {bytes}", host.cluster().major())
+}
+
+/// A verb with the flags that say which server is meant.
+fn on(host: &SampleHost, verb: &[&str]) -> Vec<String> {
+    host.flags().into_iter().chain(verb.iter().map(|&word| word.to_owned())).collect()
 }
 
 fn print(rows: &[Row]) {

@@ -24,17 +24,19 @@ impl Tool {
     }
 
     /// Runs it and shows what it prints.
-    pub(crate) fn show(&self, exit: i32, args: &[&str]) -> Result<()> {
+    pub(crate) fn show(&self, exit: i32, args: &[impl AsRef<str>]) -> Result<()> {
+        let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
         println!("$ zulip-backup {}", args.join(" "));
-        let status = Command::new(&self.program).args(args).stdin(Stdio::null()).status()?;
+        let status = Command::new(&self.program).args(&args).stdin(Stdio::null()).status()?;
         expect(exit, status.code())
     }
 
     /// Runs it with `--json` and reads its report; an exit code of 0 is also good where 1, done with findings, is expected.
-    pub(crate) fn json(&self, exit: i32, args: &[&str]) -> Result<Value> {
+    pub(crate) fn json(&self, exit: i32, args: &[impl AsRef<str>]) -> Result<Value> {
+        let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
         println!("$ zulip-backup {}", args.join(" "));
         let output = Command::new(&self.program)
-            .args(args)
+            .args(&args)
             .args(["--json", "--no-progress"])
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
