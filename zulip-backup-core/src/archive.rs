@@ -6,6 +6,7 @@ mod entry;
 mod extract;
 mod header;
 mod index;
+mod inspect;
 mod layout;
 mod manifest;
 mod name;
@@ -23,6 +24,7 @@ pub(crate) use extract::attributes;
 pub use extract::{ExtractOptions, ExtractReport, extract, extract_to, sha256sums, unpack_section};
 pub use header::{BLOCK, Header, Owner, padding};
 pub use index::{Frame, IndexLine, IndexReader};
+pub use inspect::{DatabaseSummary, InspectReport, Needs, Secrets, inspect};
 pub use layout::{Section, database_file, member};
 pub use manifest::{
     DatabaseFacts, IndexFacts, Link, Manifest, SectionFacts, SnapshotFacts, SourceFacts, TableFacts, ToolFacts,

@@ -5,6 +5,8 @@ mod select;
 mod sink;
 mod stream;
 
+pub(super) use indexed::read_member;
+
 use std::io::Write;
 use std::time::Instant;
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use crate::archive::extract::select::Selection;
 use crate::archive::extract::sink::Sink;
 use crate::archive::extract::write_failed;
-use crate::archive::runs::{Part, RunReader, Visit, Walker, each_run};
+use crate::archive::runs::{Part, Run, RunReader, Visit, Walker, each_run};
 use crate::archive::{Frame, IndexedArchive, Member};
 use crate::codec::Hasher;
 use crate::fs::UnpackFile;
@@ -45,7 +45,7 @@ pub(super) fn survey(archive: &IndexedArchive, selection: &Selection) -> Result<
 
 /// Takes everything selected out.
 pub(super) fn run(archive: &IndexedArchive, selection: &Selection, sink: &Sink<'_>, jobs: usize) -> Result<()> {
-    let planned = each_run(
+    let index_damage = each_run(
         archive,
         jobs,
         |run| {
@@ -57,7 +57,7 @@ pub(super) fn run(archive: &IndexedArchive, selection: &Selection, sink: &Sink<'
             walker.walk(run, &mut taking, sink.task, sink.progress)
         },
     )?;
-    planned.index_damage.map_or(Ok(()), Err)
+    index_damage.map_or(Ok(()), Err)
 }
 
 /// One run being taken out.
@@ -121,13 +121,23 @@ pub(super) fn to_writer(archive: &IndexedArchive, selection: &Selection, output:
         if !member.is_file() {
             return Err(no_file(member));
         }
-        let mut writing = Writing { member, output, digest: Hasher::new(), done: false };
-        Walker::new(archive)?.walk(&run, &mut writing, super::TASK, &Silent as &dyn Progress)?;
+        read_member(archive, &run, member, output)?;
         return Ok(member.clone());
     }
     Err(search.missing().unwrap_or_else(|| {
         Error::new(ErrorKind::Usage, "a directory has no content of its own").with_hint("extract it into a directory")
     }))
+}
+
+/// Writes the content of one file of a run, its digest compared at its end.
+pub(in crate::archive) fn read_member(
+    archive: &IndexedArchive,
+    run: &Run,
+    member: &Member,
+    output: &mut dyn Write,
+) -> Result<()> {
+    let mut writing = Writing { member, output, digest: Hasher::new(), done: false };
+    Walker::new(archive)?.walk(run, &mut writing, super::TASK, &Silent as &dyn Progress)
 }
 
 pub(super) fn no_file(member: &Member) -> Error {

@@ -30,7 +30,7 @@ pub(super) fn verify(
     let mut members = 0;
     let full = options.depth == Depth::Full;
     let limit = inner_limit(archive.file_bytes());
-    let planned = each_run(
+    let index_error = each_run(
         archive,
         threads(options.jobs),
         |run| {
@@ -51,7 +51,7 @@ pub(super) fn verify(
             Ok(full || run.members.iter().any(|member| is_kept(&member.name)))
         },
         |walker, run| {
-            let mut check = Check::new(run, &collector, &parts, limit);
+            let mut check = Check::new(run, full, &collector, &parts, limit);
             walker.walk(run, &mut check, TASK, progress)
         },
     )?;
@@ -71,7 +71,7 @@ pub(super) fn verify(
         seconds: 0.0,
     };
     let parts = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if let Some(error) = planned.index_damage {
+    if let Some(error) = index_error {
         collector.push(AT_THE_END, index_damage(&error));
         report.findings = collector.finish();
         if full {
@@ -80,7 +80,7 @@ pub(super) fn verify(
         }
         return Ok(report);
     }
-    compare_sections(&sections, manifest, &collector);
+    compare_sections(&sections, manifest, true, &collector);
     for finding in [tail::check(archive)?, tail::first_frame(archive)?].into_iter().flatten() {
         collector.push(AT_THE_END, finding);
     }
@@ -125,12 +125,14 @@ pub(super) fn count(sections: &mut Sections, member: &Member) {
     facts.bytes = facts.bytes.saturating_add(member.size);
 }
 
-/// The manifest's sections against what was counted.
-pub(super) fn compare_sections(sections: &Sections, manifest: &Manifest, collector: &Collector<'_>) {
-    let none = SectionFacts::default();
+/// The manifest's sections against what was counted. `directories`: whether these count, which other tools add.
+pub(super) fn compare_sections(sections: &Sections, manifest: &Manifest, directories: bool, collector: &Collector<'_>) {
     for section in Section::ALL {
-        let found = sections.get(section.name()).unwrap_or(&none);
-        let expected = manifest.section(section).unwrap_or(&none);
+        let mut found = sections.get(section.name()).copied().unwrap_or_default();
+        let expected = manifest.section(section).copied().unwrap_or_default();
+        if !directories {
+            found.directories = expected.directories;
+        }
         if found != expected && section != Section::Proof {
             collector.push(
                 AT_THE_END,
@@ -163,6 +165,7 @@ fn place(run: &Run) -> u64 {
 /// One run under proof.
 struct Check<'a> {
     run: &'a Run,
+    full: bool,
     collector: &'a Collector<'a>,
     parts: &'a Mutex<Parts>,
     limit: u64,
@@ -173,8 +176,18 @@ struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    fn new(run: &'a Run, collector: &'a Collector<'a>, parts: &'a Mutex<Parts>, limit: u64) -> Self {
-        Self { run, collector, parts, limit, header: Vec::new(), digest: Hasher::new(), content: None, clean: true }
+    fn new(run: &'a Run, full: bool, collector: &'a Collector<'a>, parts: &'a Mutex<Parts>, limit: u64) -> Self {
+        Self {
+            run,
+            full,
+            collector,
+            parts,
+            limit,
+            header: Vec::new(),
+            digest: Hasher::new(),
+            content: None,
+            clean: true,
+        }
     }
 
     fn push(&self, finding: Finding) {
@@ -183,6 +196,10 @@ impl<'a> Check<'a> {
 }
 
 impl Visit for Check<'_> {
+    fn wants(&mut self, member: &Member) -> bool {
+        self.full || is_kept(&member.name)
+    }
+
     fn piece(&mut self, member: &Member, part: Part, bytes: &[u8]) -> Result<()> {
         match part {
             Part::Header => self.header.extend_from_slice(bytes),

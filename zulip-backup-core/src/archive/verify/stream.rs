@@ -12,7 +12,7 @@ use crate::archive::verify::indexed::{Sections, compare_sections, count, duplica
 use crate::archive::verify::report::ArchiveKind;
 use crate::archive::verify::{TASK, VerifyOptions, VerifyReport, inner_limit};
 use crate::archive::{
-    EntryKind, IndexLine, IndexReader, IndexedArchive, Manifest, Member, StreamArchive, StreamEnd, member,
+    EntryKind, IndexLine, IndexReader, IndexedArchive, Manifest, Member, MemberName, StreamArchive, StreamEnd, member,
 };
 use crate::codec::{Digest, Hasher, StreamDecoder};
 use crate::{Error, ErrorKind, Finding, Progress, Result};
@@ -83,8 +83,14 @@ impl Reading {
 
 /// What gathers while the members go by.
 struct Seen {
-    /// The first half of each file's SHA-256, zeros for what is no file. What an index lists is taken out again.
-    names: NameMap<[u8; 16]>,
+    /// Every member, to see the second of a name.
+    names: NameMap<()>,
+    /// Members that no index has listed yet, with the first half of their SHA-256; zeros for what is no file.
+    unlisted: NameMap<[u8; 16]>,
+    /// Directories that no index has listed yet.
+    directories: NameMap<()>,
+    /// What an index has listed and was not there yet: other tools write members in any order.
+    absent: NameMap<[u8; 16]>,
     sections: Sections,
     index: Option<IndexSeen>,
     manifest: Option<Vec<u8>>,
@@ -93,8 +99,6 @@ struct Seen {
 struct IndexSeen {
     digest: Digest,
     bytes: u64,
-    /// Members that it does not list.
-    unlisted: usize,
 }
 
 /// Reads all of `archive`. `manifest`: the archive's own, where it is known from a trailer that is whole.
@@ -102,7 +106,15 @@ fn read(archive: &StreamArchive, manifest: Option<&Manifest>, progress: &dyn Pro
     let collector = Collector::new(progress);
     let parts = Mutex::new(Parts::default());
     let limit = inner_limit(archive.file_bytes());
-    let mut seen = Seen { names: NameMap::new(), sections: Sections::new(), index: None, manifest: None };
+    let mut seen = Seen {
+        names: NameMap::new(),
+        unlisted: NameMap::new(),
+        absent: NameMap::new(),
+        directories: NameMap::new(),
+        sections: Sections::new(),
+        index: None,
+        manifest: None,
+    };
     let mut buffer = vec![0; 128 << 10];
     // Findings stand in the order they are made: all come from this thread.
     let push = |finding: Finding| collector.push(0, finding);
@@ -128,8 +140,19 @@ fn read(archive: &StreamArchive, manifest: Option<&Manifest>, progress: &dyn Pro
                 settle(member, kind.finish(), &parts, &push);
             }
             let digest = if member.is_file() { half(digest) } else { [0; 16] };
-            if seen.names.insert(&member.name, digest).is_some() {
+            if seen.names.insert(&member.name, ()).is_some() {
                 push(duplicate(member));
+                return Ok(true);
+            }
+            match seen.absent.remove(&member.name) {
+                // Whoever packs again adds the directories that had no member.
+                None if member.kind == EntryKind::Directory => {
+                    seen.directories.insert(&member.name, ());
+                }
+                None => {
+                    seen.unlisted.insert(&member.name, digest);
+                }
+                Some(listed) => compare_digests(&member.name, digest, listed, &push),
             }
             Ok(true)
         },
@@ -162,7 +185,7 @@ fn read(archive: &StreamArchive, manifest: Option<&Manifest>, progress: &dyn Pro
     if let Some(manifest) = manifest.or(own.as_ref())
         && end.reached
     {
-        compare_sections(&seen.sections, manifest, &collector);
+        compare_sections(&seen.sections, manifest, false, &collector);
         compare_index(archive, seen, manifest, &collector)?;
     }
     let parts = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -211,25 +234,26 @@ fn proof(member: &Member, content: &mut dyn Read, seen: &mut Seen, push: &impl F
     for line in IndexReader::new(&mut digest) {
         match line {
             Ok(IndexLine::Frame(_)) => {}
-            Ok(IndexLine::Member(listed)) => match seen.names.remove(&listed.name) {
-                None => push(Finding::error("member-missing", listed.name.to_string(), "is in the index and not here")),
-                Some(found) => {
-                    let expected = listed.sha256.map_or([0; 16], half);
-                    if expected != found {
-                        let message = "has not the SHA-256 that the index says";
-                        push(Finding::error("digest-differs", listed.name.to_string(), message));
-                    }
+            Ok(IndexLine::Member(member)) => {
+                if seen.directories.remove(&member.name).is_some() {
+                    continue;
                 }
-            },
+                let listed = member.sha256.map_or([0; 16], half);
+                match seen.unlisted.remove(&member.name) {
+                    None => {
+                        seen.absent.insert(&member.name, listed);
+                    }
+                    Some(found) => compare_digests(&member.name, found, listed, push),
+                }
+            }
             Err(error) => {
                 push(index_damage(&error));
                 break;
             }
         }
     }
-    let unlisted = seen.names.len();
     std::io::copy(&mut digest, &mut std::io::sink()).map_err(unreadable)?;
-    let index = IndexSeen { digest: digest.digest.finish(), bytes: member.size, unlisted };
+    let index = IndexSeen { digest: digest.digest.finish(), bytes: member.size };
     if seen.index.replace(index).is_some() {
         push(duplicate(member));
     }
@@ -257,24 +281,38 @@ fn compare_index(
         push(Finding::error("index-damaged", member::INDEX, message));
         return Ok(());
     }
-    if index.unlisted > 0 {
-        // Only what is left of their names is known: a second reading finds them by it.
-        archive.each(
-            |member, _| {
-                if seen.names.remove(&member.name).is_some() {
-                    push(Finding::error(
-                        "member-extra",
-                        member.name.to_string(),
-                        "is in the archive, not in its index",
-                    ));
-                }
-                Ok(seen.names.len() > 0)
-            },
-            |_| {},
-            |_| Ok(()),
-        )?;
+    if seen.unlisted.len() + seen.absent.len() == 0 {
+        return Ok(());
     }
+    // Only what is left of their names is known: a second reading finds them by it.
+    archive.each(
+        |member, content| {
+            if member.name.as_bytes() == member::INDEX.as_bytes() {
+                // Where it cannot be read, the first reading has said so.
+                for line in IndexReader::new(content).map_while(Result::ok) {
+                    if let IndexLine::Member(listed) = line
+                        && seen.absent.remove(&listed.name).is_some()
+                    {
+                        let message = "is in the index, not in the archive";
+                        push(Finding::error("member-missing", listed.name.to_string(), message));
+                    }
+                }
+            } else if seen.unlisted.remove(&member.name).is_some() {
+                push(Finding::error("member-extra", member.name.to_string(), "is in the archive, not in its index"));
+            }
+            Ok(seen.unlisted.len() + seen.absent.len() > 0)
+        },
+        |_| {},
+        |_| Ok(()),
+    )?;
     Ok(())
+}
+
+fn compare_digests(name: &MemberName, found: [u8; 16], listed: [u8; 16], push: &impl Fn(Finding)) {
+    if found != listed {
+        let message = "has not the SHA-256 that the index says";
+        push(Finding::error("digest-differs", name.to_string(), message));
+    }
 }
 
 /// Why an archive with a manifest has no trailer: the frames of ours are where they were, or they are not.
