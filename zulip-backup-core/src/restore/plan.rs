@@ -223,7 +223,7 @@ impl RestorePlan<'_> {
         findings
     }
 
-    /// The names under which what was there before is kept.
+    /// Whether the server itself is changed, not only what lies beside.
     pub(super) fn switches(&self) -> bool {
         !self.options.only_stage
     }
