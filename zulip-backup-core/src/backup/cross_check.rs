@@ -180,7 +180,9 @@ fn schema_of(client: &mut Client, table: &str) -> Result<Option<String>> {
 fn images(client: &mut Client, schema: &str) -> Result<Vec<Expected>> {
     let failed = |failure| error("read the emoji and realm icons", failure);
     let mut images = Vec::new();
-    let emoji = format!("SELECT realm_id::int4, file_name, id::int8 FROM {schema}.zerver_realmemoji WHERE file_name IS NOT NULL");
+    let emoji = format!(
+        "SELECT realm_id::int4, file_name, id::int8 FROM {schema}.zerver_realmemoji WHERE file_name IS NOT NULL"
+    );
     for row in client.query(emoji.as_str(), &[]).map_err(failed)? {
         let (realm, file, id): (i32, String, i64) = (column(&row, 0)?, column(&row, 1)?, column(&row, 2)?);
         let referrer = format!("custom emoji {id}");
@@ -191,8 +193,9 @@ fn images(client: &mut Client, schema: &str) -> Result<Vec<Expected>> {
             &[(&file, true), (&format!("{file}.original"), false), (&format!("still/{base}.png"), false)],
         ));
     }
-    let realms =
-        format!("SELECT id::int4, icon_source = 'U', logo_source = 'U', night_logo_source = 'U' FROM {schema}.zerver_realm");
+    let realms = format!(
+        "SELECT id::int4, icon_source = 'U', logo_source = 'U', night_logo_source = 'U' FROM {schema}.zerver_realm"
+    );
     for row in client.query(realms.as_str(), &[]).map_err(failed)? {
         let realm: i32 = column(&row, 0)?;
         for (index, name) in [(1, "icon"), (2, "logo"), (3, "night_logo")] {
@@ -211,8 +214,9 @@ fn images(client: &mut Client, schema: &str) -> Result<Vec<Expected>> {
 /// put in here and not in SQL, so that it cannot reach the server's log.
 fn avatars(client: &mut Client, schema: &str, salt: &Secret, images: &mut Vec<Expected>) -> Result<()> {
     let failed = |failure| error("read the avatars", failure);
-    let statement =
-        format!("SELECT id::int4, realm_id::int4, avatar_version::int4 FROM {schema}.zerver_userprofile WHERE avatar_source = 'U'");
+    let statement = format!(
+        "SELECT id::int4, realm_id::int4, avatar_version::int4 FROM {schema}.zerver_userprofile WHERE avatar_source = 'U'"
+    );
     let mut rows = client.query_raw(statement.as_str(), std::iter::empty::<i32>()).map_err(failed)?;
     while let Some(row) = rows.next().map_err(failed)? {
         let (user, realm, version): (i32, i32, i32) = (column(&row, 0)?, column(&row, 1)?, column(&row, 2)?);

@@ -152,4 +152,3 @@ pub fn column<'a, T: postgres::types::FromSql<'a>>(row: &'a postgres::Row, index
         error(&format!("read the column {name}"), failure)
     })
 }
-

@@ -74,7 +74,12 @@ impl Snapshot {
         let taken_at = Timestamp::from_microsecond(column(&row, 1)?).map_err(|error| {
             Error::new(ErrorKind::Postgres, "the server's clock is out of range").with_source(error)
         })?;
-        let facts = SnapshotState { taken_at, standby: column(&row, 2)?, lsn: column(&row, 3)?, server_version: column(&row, 4)? };
+        let facts = SnapshotState {
+            taken_at,
+            standby: column(&row, 2)?,
+            lsn: column(&row, 3)?,
+            server_version: column(&row, 4)?,
+        };
         Ok(Self { id: column(&row, 0)?, leader, options: options.clone(), application: application.to_owned(), facts })
     }
 
