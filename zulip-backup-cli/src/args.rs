@@ -2,6 +2,7 @@
 
 mod archive;
 mod create;
+mod drill;
 mod output;
 mod restore;
 mod site;
@@ -17,6 +18,7 @@ use zulip_backup_core::postgres::dump::toc::KNOWN;
 
 pub use archive::{ExtractArgs, InspectArgs, VerifyArgs};
 pub use create::CreateArgs;
+pub use drill::DrillArgs;
 pub use output::{ColorWhen, OutputArgs};
 pub use restore::RestoreArgs;
 pub use site::SiteArgs;
@@ -55,6 +57,7 @@ pub enum Verb {
     Verify(VerifyArgs),
     Extract(ExtractArgs),
     Restore(RestoreArgs),
+    Drill(DrillArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }

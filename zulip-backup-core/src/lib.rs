@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod backup;
 pub mod codec;
+pub mod drill;
 mod error;
 mod finding;
 pub mod fs;

@@ -22,12 +22,12 @@ pub(super) struct SettingsFacts {
 
 /// Reads restored settings as the server would: `zulip.conf`, `settings.py`, the secrets. `directory` holds `settings/` of
 /// a production server or `zproject/` of a development one; `None` where neither is there.
-pub(super) fn settings(directory: &Utf8Path, found: &mut dyn FnMut(Finding)) -> Result<Option<SettingsFacts>> {
+pub(super) fn settings(directory: &Utf8Path, found: &mut dyn FnMut(Finding)) -> Option<SettingsFacts> {
     let production = directory.join("settings");
     let development = directory.join("zproject/dev-secrets.conf");
     let secrets_file = if fs::is_dir(&production) { production.join("zulip-secrets.conf") } else { development };
     if !fs::is_dir(&production) && !fs::is_file(&secrets_file) {
-        return Ok(None);
+        return None;
     }
     let mut secrets = None;
     match fs::read_to_string(&secrets_file) {
@@ -37,7 +37,11 @@ pub(super) fn settings(directory: &Utf8Path, found: &mut dyn FnMut(Finding)) -> 
     let names = secrets.as_ref().map_or(0, |secrets| secrets.names().count());
     if let Some(secrets) = &secrets {
         for name in NEEDED_SECRETS.into_iter().filter(|name| secrets.get(name).is_none()) {
-            found(Finding::warning("secret-missing", name, "is not among the secrets: generate_secrets.py would make a new one"));
+            found(Finding::warning(
+                "secret-missing",
+                name,
+                "is not among the secrets: generate_secrets.py would make a new one",
+            ));
         }
     }
     let mut detail = format!("{names} secrets");
@@ -55,7 +59,7 @@ pub(super) fn settings(directory: &Utf8Path, found: &mut dyn FnMut(Finding)) -> 
         let settings = production.join("settings.py");
         match fs::read_to_string(&settings).map(|text| SettingsPy::parse(&text)) {
             Ok(Ok(parsed)) => {
-                if let Lookup::Known(host) = parsed.get("EXTERNAL_HOST") {
+                if let Lookup::Literal(host, _) = parsed.get("EXTERNAL_HOST") {
                     detail.push_str(&format!(", EXTERNAL_HOST {}", host.to_python_str()));
                 }
             }
@@ -64,7 +68,7 @@ pub(super) fn settings(directory: &Utf8Path, found: &mut dyn FnMut(Finding)) -> 
         }
     }
     let avatar_salt = secrets.as_ref().and_then(|secrets| secrets.get("avatar_salt").cloned());
-    Ok(Some(SettingsFacts { detail, avatar_salt }))
+    Some(SettingsFacts { detail, avatar_salt })
 }
 
 /// Every file that a restored row refers to, looked for among the restored files. Returns how many files there are.

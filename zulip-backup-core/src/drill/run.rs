@@ -33,13 +33,16 @@ pub fn drill(archive: &Archive, options: &DrillOptions, progress: &dyn Progress)
     let begun = Instant::now();
     let parent = match &options.work_dir {
         Some(path) => path.clone(),
-        None => Utf8PathBuf::from_path_buf(std::env::temp_dir())
-            .map_err(|path| Error::new(ErrorKind::Config, format!("the temp directory {} is not UTF-8", path.display())))?,
+        None => Utf8PathBuf::from_path_buf(std::env::temp_dir()).map_err(|path| {
+            Error::new(ErrorKind::Config, format!("the temp directory {} is not UTF-8", path.display()))
+        })?,
     };
     space(archive, &parent, options)?;
-    let certificate_path = options.certificate.clone().unwrap_or_else(|| format!("{}.drill.json", archive.path()).into());
+    let certificate_path =
+        options.certificate.clone().unwrap_or_else(|| format!("{}.drill.json", archive.path()).into());
     let mut work = WorkDir::create(&parent, "zulip-backup-drill-", "drill")?;
-    let mut run = Run { archive, options, progress, checks: Vec::new(), findings: Findings::default(), left_out: Vec::new() };
+    let mut run =
+        Run { archive, options, progress, checks: Vec::new(), findings: Findings::default(), left_out: Vec::new() };
     progress.begin(Task::steps("drill", 4));
     let report = run.archive()?;
     progress.advance("drill", 1);
@@ -47,7 +50,7 @@ pub fn drill(archive: &Archive, options: &DrillOptions, progress: &dyn Progress)
     progress.advance("drill", 1);
     let uploads = run.uploads(work.path())?;
     progress.advance("drill", 1);
-    let postgres_version = run.database(&parent, work.path(), &report, uploads.as_deref(), salt.as_ref())?;
+    let postgres_version = run.database(&parent, work.path(), report.as_ref(), uploads.as_deref(), salt.as_ref())?;
     progress.advance("drill", 1);
     progress.end("drill");
     if options.keep {
@@ -89,9 +92,12 @@ fn space(archive: &Archive, parent: &Utf8Path, options: &DrillOptions) -> Result
     };
     let free = fs::free_bytes(parent)?;
     if free < needed && !options.ignore_space {
-        return Err(Error::new(ErrorKind::Refused, format!("{parent} has {free} bytes free, the drill may need {needed}"))
-            .with_path(parent)
-            .with_hint("name another place with --work-dir, or go on with --ignore-space"));
+        return Err(Error::new(
+            ErrorKind::Refused,
+            format!("{parent} has {free} bytes free, the drill may need {needed}"),
+        )
+        .with_path(parent)
+        .with_hint("name another place with --work-dir, or go on with --ignore-space"));
     }
     Ok(())
 }
@@ -155,7 +161,8 @@ impl Run<'_> {
         self.check("archive", |found| {
             let report = verify(archive, &VerifyOptions::default().jobs(jobs), progress)?;
             report.findings.list.iter().cloned().for_each(found);
-            let detail = format!("{} members, {} rows in {} tables", report.members, report.rows(), report.tables.len());
+            let detail =
+                format!("{} members, {} rows in {} tables", report.members, report.rows(), report.tables.len());
             Ok((detail, report))
         })
     }
@@ -169,7 +176,8 @@ impl Run<'_> {
                 unpack_section(archive, name, &target, options, self.options.jobs, self.progress)?.into_result()?;
             }
             Archive::Stream(_) => {
-                let options = ExtractOptions::default().member(name).unpack(UnpackOptions::default().sync(fs::Sync::Never));
+                let options =
+                    ExtractOptions::default().member(name).unpack(UnpackOptions::default().sync(fs::Sync::Never));
                 match extract(self.archive, &options, work, self.progress) {
                     Err(error) if error.kind() == ErrorKind::NotFound => {}
                     result => {
@@ -187,7 +195,7 @@ impl Run<'_> {
         let root = work.join(member::ROOT);
         let facts = self.check("settings", |found| {
             production.and(development)?;
-            let facts = files::settings(&root, found)?;
+            let facts = files::settings(&root, found);
             let detail = facts.as_ref().map_or_else(String::new, |facts| facts.detail.clone());
             Ok((detail, facts))
         })?;
@@ -221,11 +229,11 @@ impl Run<'_> {
         &mut self,
         parent: &Utf8Path,
         work: &Utf8Path,
-        report: &Option<VerifyReport>,
+        report: Option<&VerifyReport>,
         uploads: Option<&Utf8Path>,
         salt: Option<&Secret>,
     ) -> Result<Option<String>> {
-        let tables = report.as_ref().map(|report| report.tables.clone()).unwrap_or_default();
+        let tables = report.map(|report| report.tables.clone()).unwrap_or_default();
         let manifest = self.archive.manifest().and_then(|manifest| manifest.database.as_ref());
         if tables.is_empty() && manifest.is_none() {
             self.skip("database", "the archive has none");
