@@ -3,25 +3,34 @@
 //! `docs/format.md` describes the format for people; the types here are the format.
 
 mod entry;
+mod extract;
 mod header;
 mod index;
+mod inspect;
 mod layout;
 mod manifest;
 mod name;
+mod names;
 mod reader;
+mod runs;
 mod stream;
+mod tar_reader;
 mod trailer;
+mod verify;
 mod writer;
 
 pub use entry::{EntryKind, Member, MemberTarget};
+pub use extract::{ExtractOptions, ExtractReport, extract, extract_to, sha256sums, unpack_section};
 pub use header::{BLOCK, Header, Owner, padding};
 pub use index::{Frame, IndexLine, IndexReader};
+pub use inspect::{DatabaseSummary, InspectReport, Needs, Secrets, inspect};
 pub use layout::{Section, database_file, member};
 pub use manifest::{
     DatabaseFacts, IndexFacts, Link, Manifest, SectionFacts, SnapshotFacts, SourceFacts, TableFacts, ToolFacts,
 };
 pub use name::MemberName;
 pub use reader::{Archive, IndexContent, IndexedArchive};
-pub use stream::StreamArchive;
+pub use stream::{StreamArchive, StreamEnd};
 pub use trailer::{FORMAT_VERSION, TRAILER_BYTES, Trailer};
+pub use verify::{ArchiveKind, Depth, TableCheck, VerifyOptions, VerifyReport, verify};
 pub use writer::{ArchiveWriter, Batch, Block, Written};

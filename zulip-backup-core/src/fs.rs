@@ -7,12 +7,14 @@ mod lock;
 mod output;
 mod owner;
 mod space;
+mod unpack;
 mod walk;
 
 pub use lock::LockFile;
 pub use output::{Output, random_name};
 pub use owner::OwnerNames;
 pub use space::{free_bytes, same_file_system};
+pub use unpack::{Attributes, Ownership, Sync, UnpackFile, UnpackOptions, Unpacker, link_stays_inside};
 pub use walk::{FollowedLink, Walk, WalkEntry, WalkKind, open_for_backup};
 
 use std::fs::{File, Metadata};

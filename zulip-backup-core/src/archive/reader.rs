@@ -207,6 +207,22 @@ impl IndexedArchive {
         })
     }
 
+    /// The decompressed stream between two places in the file where frames start.
+    pub(super) fn stream(&self, start: u64, end: u64) -> Result<StreamDecoder<BufReader<FileRange>>> {
+        StreamDecoder::new(self.compression, BufReader::with_capacity(256 << 10, self.bytes(start, end)))
+    }
+
+    /// The bytes of the file between two places.
+    pub(super) fn bytes(&self, start: u64, end: u64) -> FileRange {
+        FileRange { file: Arc::clone(&self.file), at: start, end }
+    }
+
+    /// The same file read front to back, for when the index is of no use.
+    pub(super) fn as_stream(&self) -> Result<StreamArchive> {
+        let file = self.file.try_clone().map_err(|error| Error::io("open", &self.path, error))?;
+        Ok(StreamArchive::new(self.path.clone(), file, self.file_bytes, self.compression))
+    }
+
     fn index_damaged(&self, what: &str) -> Error {
         Error::new(ErrorKind::Damaged, format!("the index of {} {what}", self.path))
             .with_path(&self.path)

@@ -5,7 +5,8 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::archive::{EntryKind, Member, MemberName, MemberTarget, Section};
+use crate::archive::tar_reader::{End, RawMember, TarReader};
+use crate::archive::{EntryKind, Member, MemberName, MemberTarget, member};
 use crate::codec::{Compression, StreamDecoder};
 use crate::{Error, ErrorKind, Finding, Result};
 
@@ -22,6 +23,17 @@ pub struct StreamArchive {
 /// stay below 20, and with 64 MiB granted in any case small ones never come near.
 const MAX_RATIO: u64 = 1100;
 const FREE_BYTES: u64 = 64 << 20;
+
+/// How a front-to-back reading ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamEnd {
+    /// Members that were visited.
+    pub members: u64,
+    /// Length of the uncompressed stream.
+    pub tar_bytes: u64,
+    /// Whether the end was reached; `false` when the visitor had enough.
+    pub reached: bool,
+}
 
 impl StreamArchive {
     pub(super) fn new(path: Utf8PathBuf, file: File, file_bytes: u64, compression: Compression) -> Self {
@@ -43,115 +55,156 @@ impl StreamArchive {
         self.file_bytes
     }
 
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Calls `visit` with every member and a reader of its content, in order; stops at the first error or when `visit`
     /// answers `false`. Members that no backup may have (hostile names, devices, members outside the layout) are not
-    /// visited: each becomes a finding. `read` is told how far the file was read, in bytes, from time to time.
+    /// visited: each becomes a finding, as does what lies behind the end. `read` is told how many more bytes of the
+    /// file were read, from time to time, and may stop the reading with an error.
     ///
     /// # Errors
-    /// `Damaged` where the compression or the tar structure breaks, naming the last whole member.
+    /// `Damaged` where the compression or the tar structure breaks, naming the last whole member; its only reason is a
+    /// finding `truncated` or `stream-damaged`. Otherwise what `visit` or `read` answered.
     pub fn each(
         &self,
         mut visit: impl FnMut(&Member, &mut dyn Read) -> Result<bool>,
         mut found: impl FnMut(Finding),
-        mut read: impl FnMut(u64),
-    ) -> Result<()> {
+        mut read: impl FnMut(u64) -> Result<()>,
+    ) -> Result<StreamEnd> {
         let mut file = self.file.try_clone().map_err(|error| Error::io("read", &self.path, error))?;
         file.seek(SeekFrom::Start(0)).map_err(|error| Error::io("read", &self.path, error))?;
+        let file = Counted { inner: file, count: 0 };
         let stream = StreamDecoder::new(self.compression, BufReader::with_capacity(256 << 10, file))?;
         let limit = self.file_bytes.saturating_mul(MAX_RATIO).saturating_add(FREE_BYTES);
-        let mut archive = tar::Archive::new(Bounded { stream, rest: limit });
+        let mut tar = TarReader::new(Bounded { stream, rest: limit, count: 0 });
         let mut last: Option<MemberName> = None;
-        let mut rest = vec![0; 64 << 10];
-        let broken = |last: &Option<MemberName>, error: std::io::Error| {
-            let place = match last {
-                Some(name) => format!("behind the member {name}"),
-                None => "before its first member".to_owned(),
+        let mut end = StreamEnd::default();
+        let mut told = 0;
+        loop {
+            let raw = match tar.next() {
+                Ok(Some(raw)) => raw,
+                Ok(None) => break,
+                Err(error) => return Err(self.broken(last.as_ref(), error)),
             };
-            Error::new(ErrorKind::Damaged, format!("{} breaks {place}", self.path))
-                .with_path(&self.path)
-                .with_source(error)
-                .with_hint("it was cut off or changed after it was written: use another copy")
-        };
-        for entry in archive.entries().map_err(|error| broken(&last, error))? {
-            let mut entry = entry.map_err(|error| broken(&last, error))?;
-            let member = match describe(&mut entry) {
+            let position = tar.source().stream.source().get_ref().count;
+            read(position - told)?;
+            told = position;
+            let member = match describe(raw) {
                 Ok(member) => member,
                 Err(finding) => {
                     found(finding);
                     continue;
                 }
             };
-            let size = member.size;
-            let mut content = Counted { inner: &mut entry, count: 0 };
-            let go_on = visit(&member, &mut content)?;
-
-            while go_on && content.count < size {
-                if content.read(&mut rest).map_err(|error| broken(&Some(member.name.clone()), error))? == 0 {
-                    break;
-                }
+            let mut content = Content { tar: &mut tar, failed: None };
+            let visited = visit(&member, &mut content);
+            if let Some(error) = content.failed {
+                return Err(self.broken(last.as_ref(), error));
             }
-            if go_on && content.count != size {
-                return Err(broken(&Some(member.name), std::io::ErrorKind::UnexpectedEof.into()));
+            end.members += 1;
+            end.tar_bytes = tar.source().count;
+            if !visited? {
+                return Ok(end);
             }
-            read(entry.raw_file_position());
             last = Some(member.name);
-            if !go_on {
-                return Ok(());
-            }
         }
-        // What follows the last member: the end blocks, and a checksum that proves the rest.
-        let mut bounded = archive.into_inner();
-        while bounded.read(&mut rest).map_err(|error| broken(&last, error))? > 0 {}
-        Ok(())
+        let ended = tar.end();
+        if ended == Some(End::Missing) {
+            return Err(self.broken(last.as_ref(), std::io::ErrorKind::UnexpectedEof.into()));
+        }
+        let whole = ended == Some(End::Whole);
+        if let Some(what) = behind_the_end(tar.source_mut(), whole) {
+            found(
+                Finding::error("trailing-bytes", self.path.as_str(), what)
+                    .with_hint("something was appended after the archive was written"),
+            );
+        }
+        end.tar_bytes = tar.source().count;
+        end.reached = true;
+        let position = tar.source().stream.source().get_ref().count;
+        read(position - told)?;
+        Ok(end)
+    }
+
+    fn broken(&self, last: Option<&MemberName>, error: std::io::Error) -> Error {
+        let place = match last {
+            Some(name) => format!("behind the member {name}"),
+            None => "before its first member ends".to_owned(),
+        };
+        let (code, what) = match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => ("truncated", "is cut off"),
+            _ => ("stream-damaged", "is damaged"),
+        };
+        let hint = "every member up to there is whole; use another copy for the rest";
+        let message = match code {
+            "truncated" => format!("{what} {place}"),
+            _ => format!("{what} {place}: {error}"),
+        };
+        Error::new(ErrorKind::Damaged, format!("{} {what} {place}", self.path))
+            .with_path(&self.path)
+            .with_source(error)
+            .with_hint(hint)
+            .with_reasons(vec![Finding::error(code, self.path.as_str(), message).with_hint(hint)])
     }
 }
 
-/// The member an entry stands for, or why there cannot be one.
-fn describe<R: Read>(entry: &mut tar::Entry<'_, R>) -> Result<Member, Finding> {
-    let bytes = entry.path_bytes().into_owned();
-    let shown = || bytes.escape_ascii().to_string();
-    let name = MemberName::new(bytes.clone())
+/// Reads what follows the end of the tar stream, which also checks the last checksum. Zeros are padding.
+fn behind_the_end(source: &mut impl Read, whole: bool) -> Option<String> {
+    if !whole {
+        return Some("ends with one zero block instead of two".to_owned());
+    }
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match source.read(&mut buffer) {
+            Ok(0) => return None,
+            Ok(read) if buffer[..read].iter().all(|&byte| byte == 0) => {}
+            Ok(_) => return Some("goes on behind the end of its tar stream".to_owned()),
+            Err(error) => {
+                return Some(format!("has something unreadable behind the end of its tar stream: {error}"));
+            }
+        }
+    }
+}
+
+/// The member that headers stand for, or why there cannot be one.
+pub(super) fn describe(raw: RawMember) -> Result<Member, Finding> {
+    let shown = || raw.name.escape_ascii().to_string();
+    let name = MemberName::new(raw.name.clone())
         .map_err(|bad| Finding::error("hostile-name", shown(), format!("the member's name {bad}")))?;
-    if Section::of(&name).is_none() && !name.is_in(b"zulip-backup") {
+    if !name.is_in(member::ROOT.as_bytes()) {
         return Err(Finding::error("foreign-member", name.to_string(), "no Zulip backup has such a member")
             .with_hint("the file is not a Zulip backup, or somebody added to it"));
     }
-    let target = entry.link_name_bytes().map(std::borrow::Cow::into_owned);
-    let header = entry.header();
-    let kind = match header.entry_type() {
-        tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => EntryKind::File,
-        tar::EntryType::Directory => EntryKind::Directory,
-        tar::EntryType::Symlink => EntryKind::Symlink(MemberTarget(
-            String::from_utf8_lossy(target.as_deref().unwrap_or_default()).into_owned(),
-        )),
-        tar::EntryType::Link => {
-            let target = MemberName::new(target.unwrap_or_default()).map_err(|bad| {
-                Finding::error("hostile-name", name.to_string(), format!("the hard link's target {bad}"))
-            })?;
-            EntryKind::Hardlink(target)
-        }
+    let kind = match raw.kind {
+        // A directory as tars before 1988 wrote it.
+        0 | b'0' | b'7' if raw.name.ends_with(b"/") => EntryKind::Directory,
+        0 | b'0' | b'7' => EntryKind::File,
+        b'5' => EntryKind::Directory,
+        b'2' => EntryKind::Symlink(MemberTarget(String::from_utf8_lossy(&raw.link).into_owned())),
+        b'1' => EntryKind::Hardlink(MemberName::new(raw.link).map_err(|bad| {
+            Finding::error("hostile-name", name.to_string(), format!("the hard link's target {bad}"))
+        })?),
         other => {
             return Err(Finding::error(
                 "special-member",
                 name.to_string(),
-                format!("is of tar type {:?}, which no backup has", char::from(other.as_byte())),
+                format!("is of tar type {:?}, which no backup has", char::from(other)),
             ));
         }
     };
-    let unreadable =
-        |what: &str| Finding::error("bad-header", name.to_string(), format!("has a tar header with a bad {what}"));
-    let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
     Ok(Member {
-        size: if kind == EntryKind::File { entry.size() } else { 0 },
-        mode: header.mode().map_err(|_| unreadable("mode"))? & 0o7777,
-        uid: header.uid().map_err(|_| unreadable("owner"))?,
-        gid: header.gid().map_err(|_| unreadable("group"))?,
-        user: text(header.username_bytes()),
-        group: text(header.groupname_bytes()),
-        mtime: header.mtime().map_err(|_| unreadable("time"))?,
+        size: if kind == EntryKind::File { raw.size } else { 0 },
+        mode: raw.mode & 0o7777,
+        uid: raw.uid,
+        gid: raw.gid,
+        user: String::from_utf8_lossy(&raw.user).into_owned(),
+        group: String::from_utf8_lossy(&raw.group).into_owned(),
+        mtime: raw.mtime,
         sha256: None,
-        tar_offset: entry.raw_header_position(),
-        header_bytes: entry.raw_file_position().saturating_sub(entry.raw_header_position()),
+        tar_offset: raw.tar_offset,
+        header_bytes: raw.header_bytes,
         name,
         kind,
     })
@@ -161,11 +214,13 @@ fn describe<R: Read>(entry: &mut tar::Entry<'_, R>) -> Result<Member, Finding> {
 struct Bounded<R> {
     stream: R,
     rest: u64,
+    count: u64,
 }
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.stream.read(buffer)?;
+        self.count += read as u64;
         self.rest = self.rest.checked_sub(read as u64).ok_or_else(|| {
             std::io::Error::new(
                 std::io::ErrorKind::InvalidData,
@@ -176,12 +231,29 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-struct Counted<'a, R> {
-    inner: &'a mut R,
+/// A member's content; remembers that the archive broke, so that whoever reads it cannot mistake that for its own fault.
+struct Content<'a, R> {
+    tar: &'a mut TarReader<R>,
+    failed: Option<std::io::Error>,
+}
+
+impl<R: Read> Read for Content<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.tar.read_content(buffer).map_err(|error| {
+            let kind = error.kind();
+            self.failed = Some(error);
+            kind.into()
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Counted<R> {
+    inner: R,
     count: u64,
 }
 
-impl<R: Read> Read for Counted<'_, R> {
+impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.inner.read(buffer)?;
         self.count += read as u64;

@@ -82,6 +82,22 @@ pub struct TocEntry {
 }
 
 impl TocEntry {
+    /// The rows of a table, with `columns` in the order of the data file.
+    pub fn table_data(dump_id: i64, schema: &str, table: &str, columns: &[&str]) -> Self {
+        Self {
+            dump_id,
+            has_data: true,
+            tag: Some(table.to_owned()),
+            desc: Some("TABLE DATA".to_owned()),
+            section: 3,
+            copy_stmt: Some(format!("COPY {schema}.{table} ({}) FROM stdin;\n", columns.join(", "))),
+            namespace: Some(schema.to_owned()),
+            with_oids: Some("false".to_owned()),
+            file: Some(format!("{dump_id}.dat")),
+            ..Self::default()
+        }
+    }
+
     /// Whether it is of type `desc`.
     pub fn is(&self, desc: &str) -> bool {
         self.desc.as_deref() == Some(desc)
@@ -89,6 +105,21 @@ impl TocEntry {
 }
 
 impl Toc {
+    /// A table of contents without entries, of archive version `1.minor`.
+    pub fn new(minor: u8, dbname: &str, server_version: &str, dump_version: &str) -> Self {
+        Self {
+            version: (1, minor, 0),
+            int_bytes: 4,
+            offset_bytes: 8,
+            compression: 0,
+            created: [0, 0, 0, 1, 0, 100, 0],
+            dbname: Some(dbname.to_owned()),
+            server_version: Some(server_version.to_owned()),
+            dump_version: Some(dump_version.to_owned()),
+            entries: Vec::new(),
+        }
+    }
+
     /// Reads a table of contents from the start of a custom-format dump or from a `toc.dat`.
     ///
     /// # Errors

@@ -1,0 +1,99 @@
+//! Runs handed out to threads.
+
+use std::sync::Mutex;
+use std::thread;
+
+use crate::archive::IndexedArchive;
+use crate::archive::runs::{Run, RunReader, Walker};
+use crate::{Error, Result};
+
+/// How handing out the runs went.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    /// Runs that were read from the index.
+    pub runs: u64,
+    /// Why the index could not be read to its end or does not fit the manifest.
+    pub index_damage: Option<Error>,
+}
+
+/// Reads the index on the calling thread and hands each run that `plan` accepts to one of `jobs` threads.
+///
+/// Damage of the index ends the planning and is part of the answer; the runs before it are still worked on. The queue
+/// is short: memory does not grow with the archive.
+///
+/// # Errors
+/// The first error of `plan` or `work`.
+pub(crate) fn each_run(
+    archive: &IndexedArchive,
+    jobs: usize,
+    mut plan: impl FnMut(&Run) -> Result<bool>,
+    work: impl Fn(&mut Walker<'_>, &Run) -> Result<()> + Sync,
+) -> Result<Planned> {
+    let failed: Mutex<Option<Error>> = Mutex::new(None);
+    let fail = |error: Error| {
+        if let Ok(mut first) = failed.lock() {
+            first.get_or_insert(error);
+        }
+    };
+    let mut planned = Planned { runs: 0, index_damage: None };
+    let jobs = jobs.clamp(1, 256);
+    let (sender, receiver) = crossbeam_channel::bounded::<Run>(2 * jobs);
+    thread::scope(|scope| {
+        for _ in 0..jobs {
+            let (receiver, work, fail) = (receiver.clone(), &work, &fail);
+            scope.spawn(move || {
+                let done = Walker::new(archive)
+                    .and_then(|mut walker| receiver.iter().try_for_each(|run| work(&mut walker, &run)));
+                if let Err(error) = done {
+                    fail(error);
+                }
+            });
+        }
+        // The workers hold the only receivers: when all have failed, sending fails and planning ends.
+        drop(receiver);
+        let mut reader = match archive.index() {
+            Ok(lines) => RunReader::new(lines),
+            Err(error) => {
+                planned.index_damage = Some(error);
+                drop(sender);
+                return;
+            }
+        };
+        for run in reader.by_ref() {
+            let run = match run {
+                Ok(run) => run,
+                Err(error) => {
+                    planned.index_damage = Some(error);
+                    break;
+                }
+            };
+            planned.runs += 1;
+            match plan(&run) {
+                Ok(false) => {}
+                Ok(true) => {
+                    let stopped = failed.lock().is_ok_and(|failed| failed.is_some());
+                    if stopped || sender.send(run).is_err() {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    fail(error);
+                    break;
+                }
+            }
+        }
+        if planned.index_damage.is_none() && failed.lock().is_ok_and(|failed| failed.is_none()) {
+            planned.index_damage = reader.check(archive).err();
+        }
+        drop(sender);
+    });
+    match failed.into_inner() {
+        Ok(Some(error)) => Err(error),
+        _ => Ok(planned),
+    }
+}
+
+/// The number of threads for `jobs`, where 0 asks for as many as there are processors.
+pub(crate) fn threads(jobs: usize) -> usize {
+    if jobs > 0 { jobs } else { thread::available_parallelism().map_or(1, std::num::NonZero::get) }
+}

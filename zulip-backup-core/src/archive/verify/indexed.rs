@@ -1,0 +1,280 @@
+//! Proving one of our archives: its runs on all processors.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::archive::names::NameMap;
+use crate::archive::runs::{Part, Run, Visit, each_run, threads};
+use crate::archive::verify::collector::{AT_THE_END, Collector};
+use crate::archive::verify::content::{Content, Found, is_kept};
+use crate::archive::verify::database::Parts;
+use crate::archive::verify::{Depth, TASK, VerifyOptions, VerifyReport, header, stream, tail};
+use crate::archive::verify::{inner_limit, report::ArchiveKind};
+use crate::archive::{EntryKind, Frame, IndexedArchive, Manifest, Member, Section, SectionFacts, member};
+use crate::codec::Hasher;
+use crate::{Error, Finding, Progress, Result};
+
+/// Counts what the index lists, and compares it with the manifest.
+pub(super) type Sections = BTreeMap<&'static str, SectionFacts>;
+
+pub(super) fn verify(
+    archive: &IndexedArchive,
+    options: &VerifyOptions,
+    progress: &dyn Progress,
+) -> Result<VerifyReport> {
+    let manifest = archive.manifest();
+    let collector = Collector::new(progress);
+    let parts = Mutex::new(Parts::default());
+    let mut names = NameMap::new();
+    let mut sections = Sections::new();
+    let mut members = 0;
+    let full = options.depth == Depth::Full;
+    let limit = inner_limit(archive.file_bytes());
+    let planned = each_run(
+        archive,
+        threads(options.jobs),
+        |run| {
+            progress.checkpoint()?;
+            for member in &run.members {
+                members += 1;
+                if names.insert(&member.name, ()).is_some() {
+                    collector.push(place(run), duplicate(member));
+                }
+                if let Some(finding) = unexpected(member) {
+                    collector.push(place(run), finding);
+                }
+                count(&mut sections, member);
+                if member.name.is_in(member::DATABASE.as_bytes()) || is_kept(&member.name) {
+                    lock(&parts).present(&member.name);
+                }
+            }
+            Ok(full || run.members.iter().any(|member| is_kept(&member.name)))
+        },
+        |walker, run| {
+            let mut check = Check::new(run, full, &collector, &parts, limit);
+            walker.walk(run, &mut check, TASK, progress)
+        },
+    )?;
+    drop(names);
+    let mut report = VerifyReport {
+        archive: archive.path().to_owned(),
+        kind: ArchiveKind::Indexed,
+        compression: archive.compression(),
+        depth: options.depth,
+        format: Some(manifest.format),
+        archive_bytes: archive.file_bytes(),
+        tar_bytes: manifest.index.tar_offset,
+        members,
+        frames: manifest.index.frames,
+        tables: Vec::new(),
+        findings: crate::Findings::default(),
+        seconds: 0.0,
+    };
+    let parts = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(error) = planned.index_damage {
+        collector.push(AT_THE_END, index_damage(&error));
+        report.findings = collector.finish();
+        if full {
+            // The index does not tell the way any more: what is behind its damage is read as any other tar stream.
+            stream::after_index_damage(archive, &mut report, progress)?;
+        }
+        return Ok(report);
+    }
+    compare_sections(&sections, manifest, true, &collector);
+    for finding in [tail::check(archive)?, tail::first_frame(archive)?].into_iter().flatten() {
+        collector.push(AT_THE_END, finding);
+    }
+    report.tables = parts.check(Some(manifest), true, &collector);
+    report.findings = collector.finish();
+    Ok(report)
+}
+
+pub(super) fn duplicate(member: &Member) -> Finding {
+    Finding::error(
+        "duplicate-member",
+        member.name.to_string(),
+        "is in the archive twice: readers disagree on which one",
+    )
+}
+
+/// Members that our archives never have.
+fn unexpected(member: &Member) -> Option<Finding> {
+    if Section::of(&member.name).is_none_or(|section| section == Section::Proof) {
+        return Some(Finding::error("foreign-member", member.name.to_string(), "no Zulip backup has such a member"));
+    }
+    matches!(member.kind, EntryKind::Hardlink(_)).then(|| {
+        Finding::error("special-member", member.name.to_string(), "is a hard link, which no archive of this format has")
+    })
+}
+
+pub(super) fn index_damage(error: &Error) -> Finding {
+    let finding = Finding::error("index-damaged", member::INDEX, error.chain());
+    match error.hint() {
+        Some(hint) => finding.with_hint(hint),
+        None => finding,
+    }
+}
+
+pub(super) fn count(sections: &mut Sections, member: &Member) {
+    let Some(section) = Section::of(&member.name).filter(|&section| section != Section::Proof) else { return };
+    let facts = sections.entry(section.name()).or_default();
+    match member.kind {
+        EntryKind::Directory => facts.directories += 1,
+        _ => facts.files += 1,
+    }
+    facts.bytes = facts.bytes.saturating_add(member.size);
+}
+
+/// The manifest's sections against what was counted. `directories`: whether these count, which other tools add.
+pub(super) fn compare_sections(sections: &Sections, manifest: &Manifest, directories: bool, collector: &Collector<'_>) {
+    for section in Section::ALL {
+        let mut found = sections.get(section.name()).copied().unwrap_or_default();
+        let expected = manifest.section(section).copied().unwrap_or_default();
+        if !directories {
+            found.directories = expected.directories;
+        }
+        if found != expected && section != Section::Proof {
+            collector.push(
+                AT_THE_END,
+                Finding::error(
+                    "section-differs",
+                    section.name(),
+                    format!(
+                        "has {} files, {} directories and {} bytes, the manifest says {}, {} and {}",
+                        found.files,
+                        found.directories,
+                        found.bytes,
+                        expected.files,
+                        expected.directories,
+                        expected.bytes
+                    ),
+                ),
+            );
+        }
+    }
+}
+
+fn lock(parts: &Mutex<Parts>) -> MutexGuard<'_, Parts> {
+    parts.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn place(run: &Run) -> u64 {
+    run.number
+}
+
+/// One run under proof.
+struct Check<'a> {
+    run: &'a Run,
+    full: bool,
+    collector: &'a Collector<'a>,
+    parts: &'a Mutex<Parts>,
+    limit: u64,
+    header: Vec<u8>,
+    digest: Hasher,
+    content: Option<Content>,
+    clean: bool,
+}
+
+impl<'a> Check<'a> {
+    fn new(run: &'a Run, full: bool, collector: &'a Collector<'a>, parts: &'a Mutex<Parts>, limit: u64) -> Self {
+        Self {
+            run,
+            full,
+            collector,
+            parts,
+            limit,
+            header: Vec::new(),
+            digest: Hasher::new(),
+            content: None,
+            clean: true,
+        }
+    }
+
+    fn push(&self, finding: Finding) {
+        self.collector.push(place(self.run), finding);
+    }
+}
+
+impl Visit for Check<'_> {
+    fn wants(&mut self, member: &Member) -> bool {
+        self.full || is_kept(&member.name)
+    }
+
+    fn piece(&mut self, member: &Member, part: Part, bytes: &[u8]) -> Result<()> {
+        match part {
+            Part::Header => self.header.extend_from_slice(bytes),
+            Part::Content => {
+                self.digest.update(bytes);
+                self.content.get_or_insert_with(|| Content::of(&member.name, self.limit)).update(bytes);
+            }
+            Part::Padding => self.clean &= bytes.iter().all(|&byte| byte == 0),
+        }
+        Ok(())
+    }
+
+    fn damaged(&mut self, frame: &Frame, error: &Error) -> Result<()> {
+        let at = self.run.frames.iter().position(|other| other == frame).unwrap_or(0) as u64;
+        let number = self.run.first_frame + at;
+        let finding = Finding::error(
+            "frame-damaged",
+            format!("frame {number}"),
+            format!(
+                "cannot be read, {} bytes at byte {}: {}",
+                frame.archive_bytes,
+                frame.archive_offset,
+                error.chain()
+            ),
+        );
+        self.push(finding.with_hint("copy the archive again, or use another one; `extract` takes out what is whole"));
+        Ok(())
+    }
+
+    fn end(&mut self, member: &Member, whole: bool) -> Result<()> {
+        let name = || member.name.to_string();
+        let header = std::mem::take(&mut self.header);
+        let digest = std::mem::take(&mut self.digest).finish();
+        let content = self.content.take().unwrap_or_else(|| Content::of(&member.name, self.limit));
+        let clean = std::mem::replace(&mut self.clean, true);
+        if !whole {
+            self.push(Finding::error("member-spoiled", name(), "lies in a damaged frame"));
+            return Ok(());
+        }
+        if let Some(difference) = header::difference(member, &header) {
+            self.push(Finding::error("member-differs", name(), difference));
+        }
+        self.header = header;
+        self.header.clear();
+        if !clean {
+            self.push(Finding::error("padding-differs", name(), "is followed by something else than zeros"));
+        }
+        if !member.is_file() {
+            return Ok(());
+        }
+        if let Some(expected) = member.sha256
+            && expected != digest
+        {
+            self.push(Finding::error(
+                "digest-differs",
+                name(),
+                format!("has SHA-256 {digest}, the index says {expected}"),
+            ));
+        }
+        settle(member, content.finish(), self.parts, &|finding| self.push(finding));
+        Ok(())
+    }
+}
+
+/// Keeps what a member's content came to.
+pub(super) fn settle(member: &Member, found: Found, parts: &Mutex<Parts>, push: &impl Fn(Finding)) {
+    match found {
+        Found::Nothing => {}
+        Found::Kept(Some(bytes)) => lock(parts).keep(&member.name, bytes),
+        Found::Kept(None) => {
+            let code =
+                if member.name.as_bytes() == member::TOC.as_bytes() { "toc-damaged" } else { "version-file-damaged" };
+            push(Finding::error(code, member.name.to_string(), format!("has {} bytes, which none has", member.size)));
+        }
+        Found::Rows(facts) => lock(parts).rows(&member.name, facts),
+        Found::Bad(code, what) => push(Finding::error(code, member.name.to_string(), what)),
+    }
+}
