@@ -4,7 +4,7 @@
 //! snapshot over parallel connections; the uploads follow, so that every file a row of the snapshot refers to was written
 //! before it is read. Nothing is stopped or locked, and the archive appears under its name only when it is complete.
 
-mod cross_check;
+pub(crate) mod cross_check;
 mod execute;
 mod files;
 mod options;

@@ -9,6 +9,7 @@ mod owner;
 mod space;
 mod unpack;
 mod walk;
+mod work_dir;
 
 pub use lock::LockFile;
 pub use output::{Output, random_name};
@@ -16,6 +17,7 @@ pub use owner::OwnerNames;
 pub use space::{free_bytes, same_file_system};
 pub use unpack::{Attributes, Ownership, Sync, UnpackFile, UnpackOptions, Unpacker, link_stays_inside};
 pub use walk::{FollowedLink, Walk, WalkEntry, WalkKind, open_for_backup};
+pub use work_dir::WorkDir;
 
 use std::fs::{File, Metadata};
 use std::io::Read;

@@ -25,21 +25,21 @@ struct Expected {
 
 /// The files that the rows of a snapshot refer to, in the order of a tree walk, in a file without a name: a million
 /// attachments do not fit in the memory bound, and the snapshot need not be held while uploads are read.
-pub(super) struct ExpectedFiles {
+pub(crate) struct ExpectedFiles {
     spill: File,
     /// What could not be asked, and why.
-    pub(super) findings: Vec<Finding>,
+    pub(crate) findings: Vec<Finding>,
 }
 
 /// How paths are ordered: `/` is lower than any other byte, so that a directory's entries stand together.
-pub(super) fn tree_order(one: &[u8], other: &[u8]) -> Ordering {
+pub(crate) fn tree_order(one: &[u8], other: &[u8]) -> Ordering {
     let key = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
     one.iter().map(key).cmp(other.iter().map(key))
 }
 
 impl ExpectedFiles {
     /// Asks the database. `salt` is `avatar_salt`, without which names of avatars cannot be known.
-    pub(super) fn collect(client: &mut Client, salt: Option<&Secret>, spill: File) -> Result<Self> {
+    pub(crate) fn collect(client: &mut Client, salt: Option<&Secret>, spill: File) -> Result<Self> {
         let mut findings = Vec::new();
         let Some(schema) = schema_of(client, "zerver_attachment")? else {
             findings.push(Finding::warning(
@@ -93,20 +93,20 @@ impl ExpectedFiles {
     }
 
     /// Begins the comparison with a walk over the files.
-    pub(super) fn compare(mut self) -> Result<CrossCheck> {
+    pub(crate) fn compare(mut self) -> Result<CrossCheck> {
         self.spill.seek(SeekFrom::Start(0)).map_err(spill_failed)?;
         Ok(CrossCheck { expected: Lines { source: BufReader::new(self.spill) }.peekable() })
     }
 }
 
 /// The comparison on its way through the tree.
-pub(super) struct CrossCheck {
+pub(crate) struct CrossCheck {
     expected: Peekable<Lines>,
 }
 
 impl CrossCheck {
     /// Takes in the next file of the walk.
-    pub(super) fn file(&mut self, path: &[u8], found: &dyn Fn(Finding) -> Result<()>) -> Result<()> {
+    pub(crate) fn file(&mut self, path: &[u8], found: &dyn Fn(Finding) -> Result<()>) -> Result<()> {
         loop {
             let ahead = match self.expected.peek() {
                 None => Ordering::Greater,
@@ -133,7 +133,7 @@ impl CrossCheck {
     }
 
     /// Ends the walk: what is still expected is missing.
-    pub(super) fn finish(mut self, found: &dyn Fn(Finding) -> Result<()>) -> Result<()> {
+    pub(crate) fn finish(mut self, found: &dyn Fn(Finding) -> Result<()>) -> Result<()> {
         while self.expected.peek().is_some() {
             self.missing(found)?;
         }

@@ -309,7 +309,7 @@ fn database_facts(
     }
     Ok(DatabaseFacts {
         name: facts.database,
-        owner: facts.role,
+        owner: facts.owner,
         snapshot: SnapshotFacts { taken_at: state.taken_at, lsn: state.lsn, standby: state.standby },
         server_version: facts.server_version,
         dump_version: toc.dump_version.clone().unwrap_or_default(),
@@ -324,7 +324,7 @@ fn database_facts(
             .filter(|dictionary| !dictionary.files.is_empty())
             .map(|dictionary| (dictionary.name, dictionary.files))
             .collect(),
-        search_path: facts.role_search_path,
+        search_path: facts.owner_search_path,
         size_bytes: facts.size_bytes,
         migrations,
         tables,

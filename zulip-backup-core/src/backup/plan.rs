@@ -87,6 +87,8 @@ pub fn plan(site: &Site, options: &BackupOptions, progress: &dyn Progress) -> Re
         return Err(Error::new(ErrorKind::Usage, format!("{compression} has levels {low} to {high}, not {level}")));
     }
     site.refuse_during_upgrade()?;
+    // First, because a deployment that is none leads everything else astray.
+    let version = site.version()?;
     let mut findings = Vec::new();
     let production = site.kind()?.value == Kind::Production;
     let settings = production.then(|| site.settings_dir()).transpose()?;
@@ -101,7 +103,6 @@ pub fn plan(site: &Site, options: &BackupOptions, progress: &dyn Progress) -> Re
     }
     outside(&output, settings.map(|settings| settings.path.as_path()))?;
     outside(&output, uploads.as_ref().map(|uploads| uploads.dir.as_path()))?;
-    let version = site.version()?;
     let source = SourceFacts {
         hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         external_host: site.external_host().ok().map(|host| host.value),
@@ -119,6 +120,11 @@ pub fn plan(site: &Site, options: &BackupOptions, progress: &dyn Progress) -> Re
         + uploads.as_ref().map_or(0, |uploads| uploads.bytes)
         + (16 << 20);
     let directory = output.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+    if !fs::is_dir(directory) {
+        return Err(Error::new(ErrorKind::NotFound, format!("there is no directory {directory}"))
+            .with_path(directory)
+            .with_hint("create it, or name another --output"));
+    }
     let free_bytes = fs::free_bytes(directory)?;
     if free_bytes < estimate_bytes && !options.ignore_space {
         return Err(Error::new(

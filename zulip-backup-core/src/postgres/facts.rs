@@ -33,6 +33,10 @@ pub struct DatabaseFacts {
     /// The `search_path` set for that role, here or everywhere; absent: none is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_search_path: Option<String>,
+    /// Role that owns the database.
+    pub owner: String,
+    /// That role's `search_path` setting, which a dump does not hold.
+    pub owner_search_path: Option<String>,
     /// The extensions, by name.
     pub extensions: Vec<Extension>,
     /// The text-search dictionaries that do not come with the server.
@@ -74,16 +78,16 @@ const DATABASE: &str = "
            d.datname::text, pg_encoding_to_char(d.encoding)::text, d.datcollate::text, d.datctype::text,
            r.rolname::text, r.rolsuper, r.rolcreatedb, pg_database_size(d.oid), pg_is_in_recovery(),
            CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END::text,
-           current_setting('data_checksums') = 'on'
+           current_setting('data_checksums') = 'on', pg_get_userbyid(d.datdba)::text
     FROM pg_database d CROSS JOIN pg_roles r
     WHERE d.datname = current_database() AND r.rolname = current_user";
 
 /// The setting for the role in this database wins over the one for the role everywhere, as it does when logging in.
 const ROLE_SETTINGS: &str = "
-    SELECT unnest(s.setconfig)
+    SELECT unnest(s.setconfig), r.rolname = current_user, r.oid = d.datdba
     FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole
-    LEFT JOIN pg_database d ON d.oid = s.setdatabase
-    WHERE r.rolname = current_user AND (s.setdatabase = 0 OR d.datname = current_database())
+    JOIN pg_database d ON d.datname = current_database()
+    WHERE s.setdatabase IN (0, d.oid) AND (r.rolname = current_user OR r.oid = d.datdba)
     ORDER BY s.setdatabase <> 0";
 
 const EXTENSIONS: &str = "SELECT extname::text, extversion FROM pg_extension ORDER BY extname::text COLLATE \"C\"";
@@ -135,11 +139,15 @@ impl DatabaseFacts {
         dictionaries: &[Row],
         configurations: &[Row],
     ) -> std::result::Result<Option<Self>, postgres::Error> {
-        let mut role_search_path = None;
-        for setting in settings {
-            let setting: String = setting.try_get(0)?;
+        let (mut role_search_path, mut owner_search_path) = (None, None);
+        for row in settings {
+            let setting: String = row.try_get(0)?;
             if let Some(path) = setting.strip_prefix("search_path=") {
-                role_search_path = Some(path.to_owned());
+                for (index, known) in [(1, &mut role_search_path), (2, &mut owner_search_path)] {
+                    if row.try_get(index)? {
+                        *known = Some(path.to_owned());
+                    }
+                }
             }
         }
         let extension = |row: &Row| Ok(Extension { name: row.try_get(0)?, version: row.try_get(1)? });
@@ -160,6 +168,8 @@ impl DatabaseFacts {
             role_is_superuser: row.try_get(7)?,
             role_can_create_databases: row.try_get(8)?,
             role_search_path,
+            owner: row.try_get(13)?,
+            owner_search_path,
             extensions: extensions.iter().map(extension).collect::<std::result::Result<_, postgres::Error>>()?,
             text_search_dictionaries: dictionaries
                 .iter()

@@ -12,7 +12,7 @@ const FORMAT_CUSTOM: u8 = 1;
 const FORMAT_DIRECTORY: u8 = 3;
 
 /// Archive versions this module knows: 1.14 is written by pg_dump 12 to 15, 1.15 by 16, 1.16 by 17 and 18.
-const KNOWN: std::ops::RangeInclusive<(u8, u8)> = (1, 14)..=(1, 16);
+pub const KNOWN: std::ops::RangeInclusive<(u8, u8)> = (1, 14)..=(1, 16);
 
 /// Bounds that no real dump comes near, against files made to exhaust memory.
 const MAX_TEXT_BYTES: usize = 64 << 20;

@@ -1,0 +1,118 @@
+//! From arguments to an exit status.
+
+mod archive;
+mod create;
+mod site;
+mod utility;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+use serde_json::json;
+use zulip_backup_core::site::{Origin, Site};
+use zulip_backup_core::{Finding, Progress, Result};
+
+use crate::args::{Args, ColorWhen, SiteArgs, Verb};
+use crate::console::{Console, print, use_color};
+use crate::exit;
+use crate::signals::Stop;
+use crate::{errors, progress};
+
+/// What every verb works with.
+struct Session {
+    console: Console,
+    progress: Box<dyn Progress>,
+    site: SiteArgs,
+    words: Vec<OsString>,
+}
+
+/// The whole life of the process; `words` begin with the program's name.
+pub fn main(words: Vec<OsString>) -> ExitCode {
+    let parsed = Args::command().try_get_matches_from(&words).and_then(|matches| Args::from_arg_matches(&matches));
+    match parsed {
+        Ok(args) => execute(args, words).into(),
+        Err(error) => refused(&error, &words).into(),
+    }
+}
+
+fn execute(args: Args, words: Vec<OsString>) -> u8 {
+    let console = Console::new(&args.output);
+    let stop = match Stop::on_signals() {
+        Ok(stop) => stop,
+        Err(error) => {
+            errors::show(&error, console);
+            return exit::code_of(&error, &Stop::default());
+        }
+    };
+    let progress = progress::new(console, &args.output, stop.clone());
+    let session = Session { console, progress, site: args.site, words };
+    let outcome = match args.verb {
+        Verb::Site(_) => site::run(&session),
+        Verb::Create(verb) => create::run(session, &verb),
+        Verb::Inspect(verb) => archive::inspect(session, &verb),
+        Verb::Verify(verb) => archive::verify(session, &verb),
+        Verb::Extract(verb) => archive::extract(session, verb),
+        Verb::Completions(verb) => utility::completions(&verb),
+        Verb::Man(verb) => utility::man(&verb),
+    };
+    match outcome {
+        Ok(exit) => exit.code(),
+        Err(error) => {
+            let error = stop.explain(error);
+            errors::show(&error, console);
+            exit::code_of(&error, &stop)
+        }
+    }
+}
+
+/// What clap says instead of arguments: help and versions, and that the request makes no sense.
+fn refused(error: &clap::Error, words: &[OsString]) -> u8 {
+    let said = |word: &str| words.iter().take_while(|given| *given != "--").any(|given| given == word);
+    let rendered = error.render();
+    if !error.use_stderr() {
+        // Help may be read through a pager that is left early.
+        let _ = print(rendered.to_string().as_bytes());
+        return 0;
+    }
+    if said("--json") {
+        let text = rendered.to_string();
+        let (message, hint) = text.split_once("\n\n").unwrap_or((&text, ""));
+        let message = message.strip_prefix("error: ").unwrap_or(message).trim();
+        let object = json!({ "error": {
+            "kind": "usage", "message": message, "path": null, "hint": hint.trim(), "reasons": [], "causes": []
+        }});
+        let _ = print(format!("{object}\n").as_bytes());
+    } else {
+        let never = said("--color=never") || words.windows(2).any(|pair| pair[0] == "--color" && pair[1] == "never");
+        let when = if never { ColorWhen::Never } else { ColorWhen::Auto };
+        let text = if use_color(when) { rendered.ansi().to_string() } else { rendered.to_string() };
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+    u8::try_from(error.exit_code()).unwrap_or(2)
+}
+
+impl Session {
+    fn site(&self) -> Result<Site> {
+        Site::builder().options(self.site.clone().into()).build()
+    }
+
+    /// Says it when the command line itself shows a password. This is about how the command was called, not about what
+    /// it found, so the exit status does not depend on it.
+    fn warn_of_visible_password(&self, site: &Site) {
+        let visible = self.site.database_url.is_some()
+            && site
+                .database()
+                .is_ok_and(|known| known.value.password.is_some() && matches!(known.origin, Origin::Flag(_)));
+        if visible {
+            let finding = Finding::warning(
+                "password-on-command-line",
+                "--database-url",
+                "holds a password, which every user of this machine can see in the list of processes",
+            )
+            .with_hint("use the environment variable ZULIP_BACKUP_DATABASE_URL or PGPASSWORD, or ~/.pgpass");
+            self.console.finding(&finding);
+        }
+    }
+}
