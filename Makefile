@@ -5,10 +5,16 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 
 CARGO ?= cargo
-export CARGO_TARGET_DIR ?= $(CURDIR)/target
+export CARGO_TARGET_DIR ?= target
+# Some steps work in a directory below.
+ifeq ($(filter /%,$(CARGO_TARGET_DIR)),)
+CARGO_TARGET_DIR := $(CURDIR)/$(CARGO_TARGET_DIR)
+endif
 # Seconds that each fuzz target runs.
 FUZZ_SECONDS ?= 60
-# Words for the benchmark and for pytest.
+# An assignment in front of a command would hide that nothing was found.
+WITH_POSTGRES = ZULIP_BACKUP_PG_BIN=$$(scripts/find-postgres); export ZULIP_BACKUP_PG_BIN;
+# Words for the demo, the benchmark and for pytest.
 ARGS ?=
 
 .PHONY: help
@@ -35,12 +41,12 @@ lint: ## formatting and clippy
 # The extension has no tests in Rust, and the wheel would compile it again.
 .PHONY: test-rust
 test-rust: ## the Rust tests and the examples in the documentation
-	ZULIP_BACKUP_PG_BIN=$$(scripts/find-postgres) $(CARGO) test --locked --workspace --exclude zulip-backup-py
+	$(WITH_POSTGRES) $(CARGO) test --locked --workspace --exclude zulip-backup-py
 
 # The wheel is built in the tests' own profile and out of what they have compiled already.
 .PHONY: test-python
 test-python: ## build the wheel (unoptimised), check its types, run pytest; ARGS="-k name"
-	@python=$$(scripts/python-tools test); set -x; \
+	@$(WITH_POSTGRES) python=$$(scripts/python-tools test); set -x; \
 	rm -rf "$$CARGO_TARGET_DIR/test-wheels"; \
 	"$$python" -m maturin build --quiet --locked --compatibility linux --manifest-path zulip-backup-py/Cargo.toml \
 	    --out "$$CARGO_TARGET_DIR/test-wheels"; \
@@ -51,17 +57,16 @@ test-python: ## build the wheel (unoptimised), check its types, run pytest; ARGS
 	"$$python" -m mypy --cache-dir "$$CARGO_TARGET_DIR/mypy" --package zulip_backup; \
 	"$$python" -m mypy --cache-dir "$$CARGO_TARGET_DIR/mypy" tests; \
 	"$$python" -m mypy.stubtest --mypy-config-file pyproject.toml zulip_backup; \
-	ZULIP_BACKUP_PG_BIN=$$(../scripts/find-postgres) "$$python" -m pytest -p no:cacheprovider $(ARGS)
+	"$$python" -m pytest -p no:cacheprovider $(ARGS)
 
 .PHONY: demo
 demo: ## show the whole way of a sample server: back up, verify, restore
 	$(CARGO) build --locked --release --package zulip-backup-cli --package zulip-backup-examples
-	ZULIP_BACKUP_PG_BIN=$$(scripts/find-postgres) "$$CARGO_TARGET_DIR/release/demo" $(ARGS)
+	$(WITH_POSTGRES) "$$CARGO_TARGET_DIR/release/demo" $(ARGS)
 
 .PHONY: bench
 bench: ## measure, optimised; ARGS="…" for the benchmark
-	ZULIP_BACKUP_PG_BIN=$$(scripts/find-postgres) \
-	    $(CARGO) run --locked --release --package zulip-backup-benches --bin bench -- $(ARGS)
+	$(WITH_POSTGRES) $(CARGO) run --locked --release --package zulip-backup-benches --bin bench -- $(ARGS)
 
 .PHONY: wheel
 wheel: ## build the wheel, optimised, into target/wheels
@@ -77,9 +82,9 @@ doc: ## build the library's documentation into target/doc
 fuzz: ## run every fuzz target for FUZZ_SECONDS (needs cargo-fuzz)
 	@command -v cargo-fuzz >/dev/null || { echo "make fuzz needs cargo-fuzz: cargo install cargo-fuzz" >&2; exit 1; }
 	@[[ -d fuzz ]] || { echo "there is no directory fuzz/ with fuzz targets" >&2; exit 1; }
-	@export RUSTC_BOOTSTRAP=1; unset CARGO_TARGET_DIR; \
+	@export RUSTC_BOOTSTRAP=1 ASAN_OPTIONS=detect_odr_violation=0; unset CARGO_TARGET_DIR; \
 	for target in $$($(CARGO) fuzz list); do \
-	    (set -x; $(CARGO) fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS)); \
+	    (set -x; $(CARGO) fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) -max_len=16384); \
 	done
 
 .PHONY: deny
