@@ -3,6 +3,7 @@
 mod archive;
 mod create;
 mod output;
+mod restore;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use zulip_backup_core::postgres::dump::toc::KNOWN;
 pub use archive::{ExtractArgs, InspectArgs, VerifyArgs};
 pub use create::CreateArgs;
 pub use output::{ColorWhen, OutputArgs};
+pub use restore::RestoreArgs;
 pub use site::SiteArgs;
 pub use utility::{CompletionsArgs, ManArgs};
 
@@ -52,6 +54,7 @@ pub enum Verb {
     Inspect(InspectArgs),
     Verify(VerifyArgs),
     Extract(ExtractArgs),
+    Restore(RestoreArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }

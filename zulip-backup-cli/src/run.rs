@@ -2,6 +2,7 @@
 
 mod archive;
 mod create;
+mod restore;
 mod site;
 mod utility;
 
@@ -54,6 +55,7 @@ fn execute(args: Args, words: Vec<OsString>) -> u8 {
         Verb::Inspect(verb) => archive::inspect(session, &verb),
         Verb::Verify(verb) => archive::verify(session, &verb),
         Verb::Extract(verb) => archive::extract(session, verb),
+        Verb::Restore(verb) => restore::run(session, &verb),
         Verb::Completions(verb) => utility::completions(&verb),
         Verb::Man(verb) => utility::man(&verb),
     };

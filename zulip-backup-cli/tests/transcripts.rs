@@ -96,6 +96,9 @@ fn requests_that_make_no_sense() {
         "extract a.tar.gz",
         "extract a.tar.gz b --stdout --json",
         "--json verify",
+        "restore",
+        "restore --commit --rollback",
+        "restore a.tar.gz --database b",
         "man nowhere",
     ];
     assert_data_eq!(transcript(&server, &commands), file!["transcripts/usage.txt"].raw());

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use fixture::{program, stdout, text};
 
-const VERBS: [&str; 7] = ["site", "create", "inspect", "verify", "extract", "completions", "man"];
+const VERBS: [&str; 8] = ["site", "create", "inspect", "verify", "extract", "restore", "completions", "man"];
 
 #[test]
 fn completions_know_every_verb() {

@@ -20,6 +20,7 @@ mod verify;
 mod writer;
 
 pub use entry::{EntryKind, Member, MemberTarget};
+pub(crate) use extract::attributes;
 pub use extract::{ExtractOptions, ExtractReport, extract, extract_to, sha256sums, unpack_section};
 pub use header::{BLOCK, Header, Owner, padding};
 pub use index::{Frame, IndexLine, IndexReader};
@@ -30,6 +31,7 @@ pub use manifest::{
 };
 pub use name::MemberName;
 pub use reader::{Archive, IndexContent, IndexedArchive};
+pub(crate) use runs::{Part, Run, RunReader, Visit, Walker};
 pub use stream::{StreamArchive, StreamEnd};
 pub use trailer::{FORMAT_VERSION, TRAILER_BYTES, Trailer};
 pub use verify::{ArchiveKind, Depth, TableCheck, VerifyOptions, VerifyReport, verify};

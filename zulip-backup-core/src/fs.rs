@@ -7,6 +7,7 @@ mod lock;
 mod output;
 mod owner;
 mod space;
+mod tree;
 mod unpack;
 mod walk;
 mod work_dir;
@@ -15,6 +16,10 @@ pub use lock::LockFile;
 pub use output::{Output, random_name};
 pub use owner::OwnerNames;
 pub use space::{free_bytes, same_file_system};
+pub(crate) use tree::{
+    Scratch, create_private_dirs, dress, exchange, identity, is_mount_point, link, may_change, move_entry, move_new,
+    overwrite, raw_names, remove_tree, temp_dir, write_atomically, write_new,
+};
 pub use unpack::{Attributes, Ownership, Sync, UnpackFile, UnpackOptions, Unpacker, link_stays_inside};
 pub use walk::{FollowedLink, Walk, WalkEntry, WalkKind, open_for_backup};
 pub use work_dir::WorkDir;

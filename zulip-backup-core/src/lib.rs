@@ -9,6 +9,7 @@ pub mod fs;
 pub mod postgres;
 pub mod process;
 mod progress;
+pub mod restore;
 pub mod schema;
 mod secret;
 pub mod site;

@@ -19,6 +19,7 @@ use crate::fs::{UnpackOptions, Unpacker};
 use crate::{Error, ErrorKind, Findings, Progress, Result, Severity, Task};
 use select::Selection;
 use sink::Sink;
+pub(crate) use sink::attributes;
 
 /// The name of the task told to [`Progress`]: bytes of the archive's file.
 pub(crate) const TASK: &str = "extract";

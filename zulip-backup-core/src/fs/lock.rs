@@ -11,7 +11,7 @@ use crate::{Error, ErrorKind, Result};
 /// A lock that a process holds on a file until it ends, however it ends. The file says who holds it.
 #[derive(Debug)]
 pub struct LockFile {
-    _file: File,
+    file: File,
     path: Utf8PathBuf,
 }
 
@@ -47,12 +47,20 @@ impl LockFile {
             .and_then(|()| file.seek(SeekFrom::Start(0)))
             .and_then(|_| file.write_all(text.as_bytes()))
             .map_err(|error| Error::io("write", path, error))?;
-        Ok(Self { _file: file, path: path.to_owned() })
+        Ok(Self { file, path: path.to_owned() })
     }
 
     /// The lock's file.
     pub fn path(&self) -> &Utf8Path {
         &self.path
+    }
+}
+
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        // Closing would do, were there not children that another thread has forked and that have not yet begun their
+        // program: until then they hold the lock too.
+        let _ = self.file.unlock();
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod builder;
 mod damage;
+mod exercise;
 mod extract;
 mod golden;
 mod hostile;

@@ -45,7 +45,7 @@ pub(super) fn survey(archive: &IndexedArchive, selection: &Selection) -> Result<
 
 /// Takes everything selected out.
 pub(super) fn run(archive: &IndexedArchive, selection: &Selection, sink: &Sink<'_>, jobs: usize) -> Result<()> {
-    let planned = each_run(
+    let index_damage = each_run(
         archive,
         jobs,
         |run| {
@@ -57,7 +57,7 @@ pub(super) fn run(archive: &IndexedArchive, selection: &Selection, sink: &Sink<'
             walker.walk(run, &mut taking, sink.task, sink.progress)
         },
     )?;
-    planned.index_damage.map_or(Ok(()), Err)
+    index_damage.map_or(Ok(()), Err)
 }
 
 /// One run being taken out.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::archive::extract::ExtractReport;
 use crate::archive::{EntryKind, Member};
-use crate::fs::{Attributes, UnpackFile, Unpacker};
+use crate::fs::{Attributes, OwnerNames, UnpackFile, Unpacker};
 use crate::{Error, ErrorKind, Finding, Progress, Result};
 
 /// Puts members into an unpacker, without the prefix of their names, and counts; used from any thread.
@@ -15,6 +15,7 @@ pub(super) struct Sink<'a> {
     pub(super) task: &'static str,
     pub(super) progress: &'a dyn Progress,
     report: Mutex<ExtractReport>,
+    owners: OwnerNames,
 }
 
 impl<'a> Sink<'a> {
@@ -24,7 +25,7 @@ impl<'a> Sink<'a> {
         task: &'static str,
         progress: &'a dyn Progress,
     ) -> Self {
-        Self { unpacker, prefix, task, progress, report: Mutex::default() }
+        Self { unpacker, prefix, task, progress, report: Mutex::default(), owners: OwnerNames::load() }
     }
 
     pub(super) fn finish(self) -> ExtractReport {
@@ -59,7 +60,7 @@ impl<'a> Sink<'a> {
 
     /// Gives a whole file its name.
     pub(super) fn commit(&self, member: &Member, file: UnpackFile<'_>) -> Result<()> {
-        if self.tolerate(member, file.commit(&attributes(member)))?.is_some() {
+        if self.tolerate(member, file.commit(&attributes(member, &self.owners)))?.is_some() {
             self.count(|report| {
                 report.files += 1;
                 report.bytes += member.size;
@@ -78,7 +79,7 @@ impl<'a> Sink<'a> {
         match &member.kind {
             EntryKind::File => Ok(()),
             EntryKind::Directory => {
-                if self.tolerate(member, self.unpacker.directory(place, attributes(member)))?.is_some() {
+                if self.tolerate(member, self.unpacker.directory(place, attributes(member, &self.owners)))?.is_some() {
                     self.count(|report| report.directories += 1);
                 }
                 Ok(())
@@ -143,6 +144,12 @@ fn is_bad_name(error: &Error) -> bool {
         .is_some_and(|error| matches!(error.kind(), std::io::ErrorKind::InvalidFilename))
 }
 
-fn attributes(member: &Member) -> Attributes {
-    Attributes { mode: member.mode, uid: member.uid, gid: member.gid, mtime: member.mtime }
+/// Names count before numbers, as for tar: the user `zulip` has another number on another machine.
+pub(crate) fn attributes(member: &Member, owners: &OwnerNames) -> Attributes {
+    Attributes {
+        mode: member.mode,
+        uid: owners.uid(&member.user).map_or(member.uid, u64::from),
+        gid: owners.gid(&member.group).map_or(member.gid, u64::from),
+        mtime: member.mtime,
+    }
 }

@@ -7,18 +7,9 @@ use crate::archive::IndexedArchive;
 use crate::archive::runs::{Run, RunReader, Walker};
 use crate::{Error, Result};
 
-/// How handing out the runs went.
-#[derive(Debug)]
-pub(crate) struct Planned {
-    /// Runs that were read from the index.
-    pub runs: u64,
-    /// Why the index could not be read to its end or does not fit the manifest.
-    pub index_damage: Option<Error>,
-}
-
 /// Reads the index on the calling thread and hands each run that `plan` accepts to one of `jobs` threads.
 ///
-/// Damage of the index ends the planning and is part of the answer; the runs before it are still worked on. The queue
+/// Damage of the index ends the planning and is the answer; the runs before it are still worked on. The queue
 /// is short: memory does not grow with the archive.
 ///
 /// # Errors
@@ -28,14 +19,14 @@ pub(crate) fn each_run(
     jobs: usize,
     mut plan: impl FnMut(&Run) -> Result<bool>,
     work: impl Fn(&mut Walker<'_>, &Run) -> Result<()> + Sync,
-) -> Result<Planned> {
+) -> Result<Option<Error>> {
     let failed: Mutex<Option<Error>> = Mutex::new(None);
     let fail = |error: Error| {
         if let Ok(mut first) = failed.lock() {
             first.get_or_insert(error);
         }
     };
-    let mut planned = Planned { runs: 0, index_damage: None };
+    let mut index_damage = None;
     let jobs = jobs.clamp(1, 256);
     let (sender, receiver) = crossbeam_channel::bounded::<Run>(2 * jobs);
     thread::scope(|scope| {
@@ -54,7 +45,7 @@ pub(crate) fn each_run(
         let mut reader = match archive.index() {
             Ok(lines) => RunReader::new(lines),
             Err(error) => {
-                planned.index_damage = Some(error);
+                index_damage = Some(error);
                 drop(sender);
                 return;
             }
@@ -63,11 +54,10 @@ pub(crate) fn each_run(
             let run = match run {
                 Ok(run) => run,
                 Err(error) => {
-                    planned.index_damage = Some(error);
+                    index_damage = Some(error);
                     break;
                 }
             };
-            planned.runs += 1;
             match plan(&run) {
                 Ok(false) => {}
                 Ok(true) => {
@@ -82,14 +72,14 @@ pub(crate) fn each_run(
                 }
             }
         }
-        if planned.index_damage.is_none() && failed.lock().is_ok_and(|failed| failed.is_none()) {
-            planned.index_damage = reader.check(archive).err();
+        if index_damage.is_none() && failed.lock().is_ok_and(|failed| failed.is_none()) {
+            index_damage = reader.check(archive).err();
         }
         drop(sender);
     });
     match failed.into_inner() {
         Ok(Some(error)) => Err(error),
-        _ => Ok(planned),
+        _ => Ok(index_damage),
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn verify(
     let mut members = 0;
     let full = options.depth == Depth::Full;
     let limit = inner_limit(archive.file_bytes());
-    let planned = each_run(
+    let index_error = each_run(
         archive,
         threads(options.jobs),
         |run| {
@@ -71,7 +71,7 @@ pub(super) fn verify(
         seconds: 0.0,
     };
     let parts = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if let Some(error) = planned.index_damage {
+    if let Some(error) = index_error {
         collector.push(AT_THE_END, index_damage(&error));
         report.findings = collector.finish();
         if full {
