@@ -70,7 +70,7 @@ pub(super) fn inspect(archive: &IndexedArchive) -> InspectReport {
     }
 }
 
-/// Looks for the secrets, which stand at the front of an archive: the index is not read further than that.
+/// Looks for the secrets, which stand before the uploads: the index, most of which is uploads, is read no further.
 fn find_secrets(archive: &IndexedArchive) -> Result<Secrets> {
     for run in RunReader::new(archive.index()?) {
         let run = run?;
@@ -84,7 +84,7 @@ fn find_secrets(archive: &IndexedArchive) -> Result<Secrets> {
             };
             return Ok(Secrets { member: Some(member.name.to_string()), keys });
         }
-        if run.members.iter().any(|member| Section::of(&member.name) >= Some(Section::Database)) {
+        if run.members.iter().any(|member| Section::of(&member.name) >= Some(Section::Uploads)) {
             break;
         }
     }

@@ -1,0 +1,98 @@
+# Everything there is to do with this workspace; `make` lists it. docs/development.md tells what each target needs.
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+CARGO ?= cargo
+export CARGO_TARGET_DIR ?= target
+# Some steps work in a directory below.
+ifeq ($(filter /%,$(CARGO_TARGET_DIR)),)
+CARGO_TARGET_DIR := $(CURDIR)/$(CARGO_TARGET_DIR)
+endif
+# Seconds that each fuzz target runs.
+FUZZ_SECONDS ?= 60
+# An assignment in front of a command would hide that nothing was found.
+WITH_POSTGRES = ZULIP_BACKUP_PG_BIN=$$(scripts/find-postgres); export ZULIP_BACKUP_PG_BIN;
+# Words for the demo, the benchmark and for pytest.
+ARGS ?=
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: test
+test: about lint test-rust test-python ## all checks and tests, as CI runs them
+
+.PHONY: about
+about:
+	@bin=$$(scripts/find-postgres); echo "PostgreSQL: $$("$$bin/postgres" --version) in $$bin"
+	@if [[ -d ../shared/zulip ]]; then \
+	    echo "../shared/zulip: present, its golden files are compared with"; \
+	else \
+	    echo "../shared/zulip: absent, the comparisons with its golden files are skipped"; \
+	fi
+
+.PHONY: lint
+lint: ## formatting and clippy
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+# The extension has no tests in Rust, and the wheel would compile it again.
+.PHONY: test-rust
+test-rust: ## the Rust tests and the examples in the documentation
+	$(WITH_POSTGRES) $(CARGO) test --locked --workspace --exclude zulip-backup-py
+
+# The wheel is built in the tests' own profile and out of what they have compiled already.
+.PHONY: test-python
+test-python: ## build the wheel (unoptimised), check its types, run pytest; ARGS="-k name"
+	@$(WITH_POSTGRES) python=$$(scripts/python-tools test); set -x; \
+	rm -rf "$$CARGO_TARGET_DIR/test-wheels"; \
+	"$$python" -m maturin build --quiet --locked --compatibility linux --manifest-path zulip-backup-py/Cargo.toml \
+	    --out "$$CARGO_TARGET_DIR/test-wheels"; \
+	"$$python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps --no-index \
+	    "$$CARGO_TARGET_DIR"/test-wheels/*.whl; \
+	$(CARGO) build --quiet --locked --package zulip-backup-examples --bin sample-server; \
+	cd zulip-backup-py; \
+	"$$python" -m mypy --cache-dir "$$CARGO_TARGET_DIR/mypy" --package zulip_backup; \
+	"$$python" -m mypy --cache-dir "$$CARGO_TARGET_DIR/mypy" tests; \
+	"$$python" -m mypy.stubtest --mypy-config-file pyproject.toml zulip_backup; \
+	"$$python" -m pytest -p no:cacheprovider $(ARGS)
+
+.PHONY: demo
+demo: ## show the whole way of a sample server: back up, verify, restore
+	$(CARGO) build --locked --release --package zulip-backup-cli --package zulip-backup-examples
+	$(WITH_POSTGRES) "$$CARGO_TARGET_DIR/release/demo" $(ARGS)
+
+.PHONY: bench
+bench: ## measure, optimised; ARGS="…" for the benchmark
+	$(WITH_POSTGRES) $(CARGO) run --locked --release --package zulip-backup-benches --bin bench -- $(ARGS)
+
+.PHONY: wheel
+wheel: ## build the wheel, optimised, into target/wheels
+	@python=$$(scripts/python-tools test); set -x; \
+	"$$python" -m maturin build --locked --release --manifest-path zulip-backup-py/Cargo.toml \
+	    --out "$$CARGO_TARGET_DIR/wheels"
+
+.PHONY: doc
+doc: ## build the library's documentation into target/doc
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --package zulip-backup-core
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZ_SECONDS (needs cargo-fuzz)
+	@command -v cargo-fuzz >/dev/null || { echo "make fuzz needs cargo-fuzz: cargo install cargo-fuzz" >&2; exit 1; }
+	@[[ -d fuzz ]] || { echo "there is no directory fuzz/ with fuzz targets" >&2; exit 1; }
+	@export RUSTC_BOOTSTRAP=1 ASAN_OPTIONS=detect_odr_violation=0; unset CARGO_TARGET_DIR; \
+	for target in $$($(CARGO) fuzz list); do \
+	    (set -x; $(CARGO) fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) -max_len=16384); \
+	done
+
+.PHONY: deny
+deny: ## licences, advisories and sources of all dependencies (needs cargo-deny)
+	@command -v cargo-deny >/dev/null || { echo "make deny needs cargo-deny: cargo install cargo-deny" >&2; exit 1; }
+	$(CARGO) deny --locked --workspace check
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf "$$CARGO_TARGET_DIR"
+	find zulip-backup-py -name __pycache__ -type d -prune -exec rm -rf {} +
