@@ -5,6 +5,7 @@
 #[path = "support/world.rs"]
 mod world;
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
 use world::World;
@@ -63,7 +64,6 @@ fn killed(world: &World, archive: Option<&str>, point: &str) {
     command.env("RESTORE_TEST_POINT", point);
     command.envs(archive.map(|archive| ("RESTORE_TEST_ARCHIVE", archive)));
     let output = command.output().unwrap();
-    use std::os::unix::process::ExitStatusExt;
     assert_eq!(output.status.signal(), Some(9), "{point}: {}", String::from_utf8_lossy(&output.stderr));
 }
 

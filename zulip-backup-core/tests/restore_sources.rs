@@ -185,7 +185,8 @@ fn what_the_server_lacks_is_named_and_roles_are_mapped() {
     world
         .host
         .write("/etc/zulip/zulip.conf", "[machine]\ndeploy_type = production\n[postgresql]\ndatabase_user = chat\n");
-    world.restore(&archive, RestoreOptions::default()).unwrap();
+    let report = world.restore(&archive, RestoreOptions::default()).unwrap();
+    assert!(report.findings.list.iter().any(|finding| finding.code == "settings-name-another-database"), "{report}");
     let owners =
         world.connect().query("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'zulip'", &[]).unwrap();
     assert_eq!(owners.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>(), ["chat"]);

@@ -14,7 +14,7 @@ use crate::restore::journal::{DatabaseMove, Journal, Phase, state_dir};
 use crate::restore::source::{Contents, Source, SourceKind, external_host, inherited};
 use crate::restore::trees::{TreeKind, TreeMove};
 use crate::restore::{RestoreOptions, names};
-use crate::site::{Kind, Site, UploadsBackend};
+use crate::site::{Kind, Site, UploadsBackend, ZulipConf};
 use crate::{Error, ErrorKind, Finding, Progress, Result, fs};
 pub use steps::{PlannedStep, RunsAs, Step, Undo};
 
@@ -187,6 +187,23 @@ impl RestorePlan<'_> {
         let options = &self.options;
         let mut findings =
             inherited(&self.contents, options.keep_settings, options.keep_zulipconf, options.keep_secrets);
+        if let (Some(database), Some(conf)) = (&self.journal.database, self.contents.files.get("zulip.conf"))
+            && !options.keep_zulipconf
+        {
+            let conf = ZulipConf::parse("zulip.conf", &String::from_utf8_lossy(conf));
+            let archived = (conf.database_name(), conf.database_user());
+            if archived != (database.name.as_str(), database.owner.as_str()) {
+                let message = format!(
+                    "names the database {} of {}; the dump is restored to {} of {}",
+                    archived.0, archived.1, database.name, database.owner
+                );
+                findings.push(
+                    Finding::warning("settings-name-another-database", "zulip.conf [postgresql]", message).with_hint(
+                        "give --keep-zulipconf, or set database_name and database_user before the server is started",
+                    ),
+                );
+            }
+        }
         if options.keep_settings {
             return findings;
         }
@@ -223,7 +240,7 @@ impl RestorePlan<'_> {
         findings
     }
 
-    /// The names under which what was there before is kept.
+    /// Whether the server itself is changed, not only what lies beside.
     pub(super) fn switches(&self) -> bool {
         !self.options.only_stage
     }

@@ -157,7 +157,14 @@ fn psql(
     progress: &dyn Progress,
 ) -> Result<()> {
     let mut command = Command::new(programs.path("psql"));
-    command.args(["--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--file=-"]);
+    command.args([
+        "--no-psqlrc",
+        "--quiet",
+        "--no-password",
+        "--set=ON_ERROR_STOP=1",
+        "--output=/dev/null",
+        "--file=-",
+    ]);
     // An open file needs no permission of psql's user.
     command.stdin(match file.kind {
         DumpKind::PlainGzip => {

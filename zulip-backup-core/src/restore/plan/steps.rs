@@ -272,7 +272,7 @@ impl fmt::Display for PlannedStep {
                 write!(f, "end the sessions of {database} and rename it to {kept}, {new} to {database}")?;
             }
             Step::Switch { tree, target, kept } => {
-                write!(f, "switch the {} {target}; the old go to {kept}", tree.name())?
+                write!(f, "switch the {} {target}; the old go to {kept}", tree.name())?;
             }
             Step::ConfigureRabbitmq => write!(f, "scripts/setup/configure-rabbitmq, if RABBITMQ_HOST is this machine")?,
             Step::PuppetApply => write!(f, "scripts/zulip-puppet-apply -f")?,
