@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::process::Output;
 
 use camino::Utf8PathBuf;
-use fixture::{PROGRAM, Server, clean, is_root, stderr, stdout, text};
+use fixture::{PROGRAM, Server, clean, install, is_root, stderr, stdout, text};
 
 const OWNER: u32 = 65534;
 
@@ -21,7 +21,7 @@ fn server() -> Option<(Server, Utf8PathBuf)> {
     let server = Server::new();
     let program = server.host.path("/usr/local/bin/zulip-backup");
     std::fs::create_dir_all(program.parent().unwrap()).unwrap();
-    std::fs::copy(PROGRAM, &program).unwrap();
+    install(PROGRAM, &program);
     server.host.give_to(OWNER, OWNER);
     Some((server, program))
 }

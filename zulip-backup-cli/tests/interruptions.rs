@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fixture::{PROGRAM, Server, clean, is_root, program, stderr, stdout, text};
+use fixture::{PROGRAM, Server, clean, install, is_root, program, stderr, stdout, text};
 
 #[test]
 fn asked_to_stop_it_leaves_nothing_behind() {
@@ -36,9 +36,10 @@ fn ctrl_c_reaches_the_children_too_and_still_is_an_interruption() {
         sleep 60 >/dev/null 2>&1 & touch DIR/began; wait";
     let script = script.replace("MAJOR", &fixture::postgres_major().to_string()).replace("DIR", server.dir().as_str());
     for program in ["pg_dump", "pg_restore"] {
-        let path = server.path(program);
-        std::fs::write(&path, &script).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let text = server.host.path("/script");
+        std::fs::write(&text, &script).unwrap();
+        std::fs::set_permissions(&text, std::fs::Permissions::from_mode(0o755)).unwrap();
+        install(text.as_str(), &server.path(program));
     }
     let mut command = server.command(&["create", "--database-url", &url, "--skip-uploads", "--output", "a.tar.gz"]);
     command.env("ZULIP_BACKUP_PG_BIN", server.dir()).process_group(0);

@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use fixture::{PROGRAM, Server, clean, is_root, stderr, stdout};
+use fixture::{PROGRAM, Server, clean, install, is_root, stderr, stdout};
 use snapbox::{assert_data_eq, file};
 
 /// Runs the commands in the server's directory and writes down what a person would see.
@@ -58,7 +58,7 @@ fn server() -> Server {
         std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o777)).unwrap();
     }
     // Where everybody may run it.
-    std::fs::copy(PROGRAM, server.path("zulip-backup")).unwrap();
+    install(PROGRAM, &server.path("zulip-backup"));
     server
 }
 
@@ -72,6 +72,7 @@ fn help() {
         "inspect --help",
         "verify --help",
         "extract --help",
+        "restore --help",
         "completions --help",
         "man --help",
     ];

@@ -39,7 +39,12 @@ pub fn clean(mut command: Command) -> Command {
 /// A PostgreSQL server for all tests of this file; it ends with them.
 fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
-    CLUSTER.get_or_init(|| Cluster::builder().start().unwrap())
+    CLUSTER.get_or_init(|| {
+        let cluster = Cluster::builder().start().unwrap();
+        // Here, because two tests at once cannot both create the role.
+        cluster.create_database("first", "zulip").unwrap();
+        cluster
+    })
 }
 
 /// The major version of the PostgreSQL server.
@@ -172,6 +177,12 @@ impl Drop for Endless {
             let _ = child.wait();
         }
     }
+}
+
+/// Puts a copy of a program at `path`, by a process of its own: a file that this process wrote may be open for writing in a
+/// child that another test's thread has just forked, and then nobody can run it.
+pub fn install(program: &str, path: &Utf8Path) {
+    assert!(Command::new("cp").args([program, path.as_str()]).status().unwrap().success());
 }
 
 /// Everything a command said.
