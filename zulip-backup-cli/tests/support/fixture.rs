@@ -99,7 +99,7 @@ impl Server {
             .read_dir_utf8()
             .unwrap()
             .map(|entry| entry.unwrap().file_name().to_owned())
-            .filter(|name| name != ".zulip-backup.lock")
+            .filter(|name| !name.starts_with(".zulip-backup."))
             .collect();
         names.sort();
         names

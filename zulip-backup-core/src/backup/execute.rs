@@ -40,7 +40,9 @@ impl BackupPlan {
         let begun = Instant::now();
         let created_at = jiff::Timestamp::now();
         let directory = self.output.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(".".into());
-        let _lock = LockFile::take(&directory.join(".zulip-backup.lock"), "create")?;
+        // One for each user: in a shared directory nobody is kept out by what somebody else left.
+        let lock = format!(".zulip-backup.{}.lock", rustix::process::geteuid().as_raw());
+        let _lock = LockFile::take(&directory.join(lock), "create")?;
         let output = Output::create(&self.output, self.replace)?;
         let writer = ArchiveWriter::new(output.file()?, output.scratch()?, self.compression, self.level);
         let mut run = Run {

@@ -180,6 +180,10 @@ fn database(
     let known = site.database();
     let asked = known.and_then(|known| {
         let mut client = known.value.connect(&super::execute::application())?;
+        // A table that somebody rewrites would have the sizes wait for hours.
+        client
+            .batch_execute("SET lock_timeout = '60s'")
+            .map_err(|failure| crate::postgres::error("prepare the connection", failure))?;
         let facts = DatabaseFacts::read(&mut client)?;
         let table_bytes: i64 = client
             .query_one(

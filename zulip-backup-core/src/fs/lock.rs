@@ -20,14 +20,16 @@ impl LockFile {
     ///
     /// The file stays when the lock is given back: removing it would let two processes lock two files of one name.
     pub fn take(path: &Utf8Path, doing: &str) -> Result<Self> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+        // Without O_CREAT first: in a sticky directory such as /tmp the kernel refuses it for a file of somebody else, and
+        // to root too (fs.protected_regular).
+        let mut file = options
             .open(path)
+            .or_else(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => options.create(true).truncate(false).open(path),
+                _ => Err(error),
+            })
             .map_err(|error| Error::io("open the lock", path, error))?;
         match file.try_lock() {
             Ok(()) => {}

@@ -17,7 +17,7 @@ use crate::{Error, ErrorKind, Result};
 pub fn read_live_toc(pg_dump: &Utf8Path, options: &ConnectOptions, snapshot: &str) -> Result<Toc> {
     let mut command = Command::new(pg_dump);
     command
-        .args(["--format=custom", "--compress=0", "--no-password"])
+        .args(["--format=custom", "--compress=0", "--no-password", "--lock-wait-timeout=60000"])
         .arg(format!("--snapshot={snapshot}"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
