@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::Findings;
 use crate::archive::{ArchiveKind, SectionFacts};
 use crate::codec::Compression;
+use crate::units::bytes;
 
 /// What an archive is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -124,10 +125,10 @@ impl fmt::Display for InspectReport {
             ArchiveKind::Indexed => "with index",
             ArchiveKind::Stream => "without index",
         };
-        writeln!(f, "{}: {}, {} bytes, {kind}", self.archive, self.compression, self.archive_bytes)?;
+        writeln!(f, "{}: {}, {}, {kind}", self.archive, self.compression, bytes(self.archive_bytes))?;
         writeln!(f, "made by      {}", self.made_by)?;
         if let Some(at) = self.created_at {
-            writeln!(f, "made at      {at}")?;
+            writeln!(f, "made at      {at:.0}")?;
         }
         let server = if self.production { "production" } else { "development" };
         writeln!(f, "server       {server}, Zulip {}, {}", self.zulip_version, self.os_version)?;
@@ -135,7 +136,7 @@ impl fmt::Display for InspectReport {
             writeln!(f, "host         {host}")?;
         }
         for (name, facts) in &self.sections {
-            writeln!(f, "{name:12} {} files, {} directories, {} bytes", facts.files, facts.directories, facts.bytes)?;
+            writeln!(f, "{name:12} {} files, {}", facts.files, bytes(facts.bytes))?;
         }
         if let Some(database) = &self.database {
             write!(f, "dump         {} tables", database.tables)?;
@@ -159,8 +160,8 @@ impl fmt::Display for InspectReport {
         if let Some(major) = self.needs.pg_restore_major {
             write!(f, ", pg_restore {major} or newer")?;
         }
-        let bytes = self.needs.database_bytes.saturating_add(self.needs.uploads_bytes);
-        writeln!(f, ", {bytes} bytes of space")?;
+        let space = self.needs.database_bytes.saturating_add(self.needs.uploads_bytes);
+        writeln!(f, ", {} of space", bytes(space))?;
         for name in self.needs.extensions.keys().filter(|name| *name != "plpgsql") {
             writeln!(f, "             extension {name}")?;
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::archive::verify::Depth;
 use crate::codec::Compression;
-use crate::{Error, ErrorKind, Findings, Result, Severity};
+use crate::{Error, ErrorKind, Findings, Result, Severity, units};
 
 /// How an archive can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +117,6 @@ impl fmt::Display for VerifyReport {
         if self.depth == Depth::Full || self.kind == ArchiveKind::Stream {
             write!(f, " with {} rows", self.rows())?;
         }
-        write!(f, ", {} bytes in {:.1} s", self.archive_bytes, self.seconds)
+        write!(f, ", {} in {}", units::bytes(self.archive_bytes), units::seconds(self.seconds))
     }
 }
