@@ -73,6 +73,7 @@ fn help() {
         "verify --help",
         "extract --help",
         "restore --help",
+        "drill --help",
         "completions --help",
         "man --help",
     ];

@@ -213,7 +213,7 @@ impl Run<'_> {
         let unpacked = self.unpack(member::UPLOADS, work);
         let path = self.check("uploads", |_| {
             let path = unpacked?;
-            Ok((format!("unpacked below {path}"), path))
+            Ok(("unpacked, every digest right".to_owned(), path))
         })?;
         let Some(path) = path else { return Ok(None) };
         let empty = fs::metadata(&path)?.is_none() || fs::list(&path)?.is_empty();
