@@ -48,7 +48,7 @@ pub enum Section {
 
 impl Section {
     /// All of them, in the order of the archive.
-    pub const ALL: [Self; 5] = [Self::Versions, Self::Settings, Self::Database, Self::Uploads, Self::Proof];
+    pub const ALL: [Self; 5] = [Self::Versions, Self::Database, Self::Settings, Self::Uploads, Self::Proof];
 
     /// What the member `name` belongs to; `None` where no backup has such a member.
     pub fn of(name: &MemberName) -> Option<Self> {

@@ -215,18 +215,21 @@ fn images(client: &mut Client, schema: &str) -> Result<Vec<Expected>> {
 fn avatars(client: &mut Client, schema: &str, salt: &Secret, images: &mut Vec<Expected>) -> Result<()> {
     let failed = |failure| error("read the avatars", failure);
     let statement = format!(
-        "SELECT id::int4, realm_id::int4, avatar_version::int4 FROM {schema}.zerver_userprofile WHERE avatar_source = 'U'"
+        "SELECT u.id::int4, u.realm_id::int4, u.avatar_version::int4, r.string_id <> 'zulipinternal'
+         FROM {schema}.zerver_userprofile u JOIN {schema}.zerver_realm r ON r.id = u.realm_id
+         WHERE u.avatar_source = 'U'"
     );
     let mut rows = client.query_raw(statement.as_str(), std::iter::empty::<i32>()).map_err(failed)?;
     while let Some(row) = rows.next().map_err(failed)? {
         let (user, realm, version): (i32, i32, i32) = (column(&row, 0)?, column(&row, 1)?, column(&row, 2)?);
+        let required: bool = column(&row, 3)?;
         let digest = Digest::of(format!("{user}:{version}:{}", salt.expose()).as_bytes()).to_string();
         let name = &digest[..40];
         images.extend(group(
             &format!("avatars/{realm}"),
             &format!("user {user}"),
             &[
-                (&format!("{name}.png"), true),
+                (&format!("{name}.png"), required),
                 (&format!("{name}-medium.png"), false),
                 (&format!("{name}.original"), false),
             ],

@@ -211,10 +211,11 @@ impl Run<'_> {
 
     fn uploads(&mut self, work: &Utf8Path) -> Result<Option<Utf8PathBuf>> {
         let unpacked = self.unpack(member::UPLOADS, work);
-        let path = self.check("uploads", |_| {
-            let path = unpacked?;
-            Ok(("unpacked, every digest right".to_owned(), path))
-        })?;
+        let detail = match self.archive {
+            Archive::Indexed(_) => "unpacked, every digest right",
+            Archive::Stream(_) => "unpacked; the archive has no digests",
+        };
+        let path = self.check("uploads", |_| Ok((detail.to_owned(), unpacked?)))?;
         let Some(path) = path else { return Ok(None) };
         let empty = fs::metadata(&path)?.is_none() || fs::list(&path)?.is_empty();
         if empty {
