@@ -8,6 +8,7 @@ mod facts;
 mod fault;
 mod programs;
 mod quote;
+mod rows;
 mod snapshot;
 
 pub use cluster::{Cluster, ClusterBuilder, Durability};
@@ -16,4 +17,5 @@ pub use facts::{DatabaseFacts, Extension, TextSearchDictionary, applied_migratio
 pub use fault::{ServerError, column, error, sqlstate};
 pub use programs::{Programs, ServerPrograms};
 pub(crate) use quote::quote_identifier;
+pub use rows::RowReader;
 pub use snapshot::{Invitation, Snapshot, SnapshotState, TableSize};

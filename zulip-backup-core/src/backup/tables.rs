@@ -1,15 +1,11 @@
 //! Rows into the archive: every table of the snapshot, in stretches, over several connections.
 
-use std::io::BufRead;
-
-use postgres::Client;
-
 use crate::archive::{Block, Header, Owner, TableFacts, database_file};
 use crate::backup::piece::Piece;
 use crate::backup::pipeline::{Plan, Worker};
 use crate::codec::{Compression, FRAME_BYTES, FrameEncoder, stored_frame};
 use crate::postgres::dump::{COPY_END, Toc, TocEntry};
-use crate::postgres::{Invitation, Snapshot, error};
+use crate::postgres::{Invitation, RowReader, Snapshot};
 use crate::{Error, ErrorKind, Result};
 
 /// How much of a table one stretch takes, in bytes on the server's disk: small enough that the threads share the largest
@@ -31,40 +27,33 @@ pub(super) struct TableJob {
 
 /// One thread with its connection in the snapshot.
 pub(super) struct TableWorker {
-    client: Client,
+    rows: RowReader,
     encoder: FrameEncoder,
     compression: Compression,
 }
 
 impl TableWorker {
     pub(super) fn new(invitation: &Invitation, compression: Compression, level: i32) -> Result<Self> {
-        Ok(Self { client: invitation.join()?, encoder: FrameEncoder::new(compression, level)?, compression })
+        Ok(Self { rows: invitation.join()?, encoder: FrameEncoder::new(compression, level)?, compression })
     }
 }
 
 impl Worker<TableJob, Piece> for TableWorker {
     fn work(&mut self, job: TableJob, emit: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
-        let TableWorker { client, encoder, compression } = self;
+        let TableWorker { rows, encoder, compression } = self;
         let doing = format!("read the rows of {}", job.table);
-        let mut rows = client.copy_out(job.statement.as_str()).map_err(|failure| error(&doing, failure))?;
         let mut text = Vec::with_capacity(FRAME_BYTES);
-        loop {
-            let piece = rows.fill_buf().map_err(|error| {
-                Error::new(ErrorKind::Postgres, format!("cannot {doing}"))
-                    .with_source(error)
-                    .with_hint("the connection or the server failed: the backup was not made; see the server's log")
-            })?;
-            if piece.is_empty() {
-                break;
-            }
-            let taken = piece.len().min(FRAME_BYTES - text.len());
-            text.extend_from_slice(&piece[..taken]);
-            rows.consume(taken);
-            if text.len() == FRAME_BYTES {
+        rows.copy(&doing, &job.statement, |mut row| {
+            while text.len() + row.len() >= FRAME_BYTES {
+                let (fits, rest) = row.split_at(FRAME_BYTES - text.len());
+                text.extend_from_slice(fits);
                 emit(block(&text, encoder, *compression)?)?;
                 text.clear();
+                row = rest;
             }
-        }
+            text.extend_from_slice(row);
+            Ok(())
+        })?;
         if !text.is_empty() {
             emit(block(&text, encoder, *compression)?)?;
         }

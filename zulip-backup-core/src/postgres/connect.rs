@@ -7,8 +7,9 @@ mod verifier;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use postgres::config::SslMode as ClientSslMode;
-use postgres::{Client, Config, NoTls};
+use postgres::{Client, NoTls};
+use tokio_postgres::Config;
+use tokio_postgres::config::SslMode as ClientSslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::config::{Endpoint, password_for};
@@ -19,8 +20,11 @@ use crate::{Error, ErrorKind, Result};
 /// How long to wait for one server when nothing is said, in seconds. libpq waits for ever; a job run by cron must not.
 const DEFAULT_TIMEOUT_SECONDS: u64 = 10;
 
+/// Makes a session of one kind with one server, by one way of encryption.
+pub(super) type Open<S> = fn(&Config, Option<MakeRustlsConnect>) -> std::result::Result<S, Failure>;
+
 /// How one try to reach a server ended.
-struct Failure {
+pub(super) struct Failure {
     text: String,
     source: Option<Box<fault::ServerError>>,
     hint: Option<String>,
@@ -35,6 +39,18 @@ impl ConnectOptions {
     /// connected to with that user's identity, which needs root. Fails with [`ErrorKind::Postgres`], naming what
     /// each host answered; with [`ErrorKind::Config`] for unusable certificates or an unknown user.
     pub fn connect(&self, application: &str) -> Result<Client> {
+        self.connect_with(application, |config, tls| {
+            let config = postgres::Config::from(config.clone());
+            let connected = match tls {
+                Some(tls) => config.connect(tls),
+                None => config.connect(NoTls),
+            };
+            connected.map_err(|error| Failure::of(&error))
+        })
+    }
+
+    /// As [`connect`](Self::connect), with a session of another kind.
+    pub(super) fn connect_with<S: Send + 'static>(&self, application: &str, open: Open<S>) -> Result<S> {
         let user = self.effective_user()?;
         let dbname = self.dbname.clone().unwrap_or_else(|| user.clone());
         let endpoints = self.endpoints()?;
@@ -48,8 +64,8 @@ impl ConnectOptions {
             if let Some(password) = password_for(self, endpoint, &user, &dbname) {
                 config.password(password.expose());
             }
-            match self.try_endpoint(&config, endpoint, mode, tls.as_ref()) {
-                Ok(client) => return Ok(client),
+            match self.try_endpoint(&config, endpoint, mode, tls.as_ref(), open) {
+                Ok(session) => return Ok(session),
                 Err(failure) => failures.push((endpoint.to_string(), failure)),
             }
         }
@@ -64,7 +80,7 @@ impl ConnectOptions {
             config.hostaddr(address);
         }
         if self.read_write {
-            config.target_session_attrs(postgres::config::TargetSessionAttrs::ReadWrite);
+            config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
         }
         // The library's limit is for the TCP handshake with each address; the one for the whole is in `in_time`.
         if let Some(limit) = self.timeout() {
@@ -82,13 +98,14 @@ impl ConnectOptions {
     }
 
     /// The ways of encryption that libpq tries for this mode, in its order.
-    fn try_endpoint(
+    fn try_endpoint<S: Send + 'static>(
         &self,
         config: &Config,
         endpoint: &Endpoint,
         mode: SslMode,
         tls: Option<&MakeRustlsConnect>,
-    ) -> std::result::Result<Client, Failure> {
+        open: Open<S>,
+    ) -> std::result::Result<S, Failure> {
         let ways: &[ClientSslMode] = match (mode, tls) {
             // A server never offers TLS on a socket.
             _ if endpoint.is_socket() => &[ClientSslMode::Disable],
@@ -103,8 +120,8 @@ impl ConnectOptions {
             config.ssl_mode(*way);
             let tls = tls.filter(|_| *way != ClientSslMode::Disable).cloned();
             let run_as = self.run_as.clone().filter(|user| endpoint.is_socket() && !user.is_current());
-            match in_time(config, tls, run_as, self.timeout()) {
-                Ok(client) => return Ok(client),
+            match in_time(config, tls, run_as, self.timeout(), open) {
+                Ok(session) => return Ok(session),
                 Err(failure) if failure.encryption && first.is_none() => first = Some(failure),
                 // The second way is the makeshift; what the first one said explains more.
                 Err(failure) => return Err(first.unwrap_or(failure)),
@@ -133,11 +150,11 @@ impl ConnectOptions {
 }
 
 impl Failure {
-    fn new(text: String) -> Self {
+    pub(super) fn new(text: String) -> Self {
         Self { text, source: None, hint: None, encryption: false }
     }
 
-    fn of(error: &postgres::Error) -> Self {
+    pub(super) fn of(error: &postgres::Error) -> Self {
         let (text, source) = fault::explain(error);
         let refused = source.as_ref().is_some_and(|server| server.code == "28000");
         let tls = tls::is_tls_failure(error);
@@ -151,12 +168,13 @@ impl Failure {
 /// The library bounds the TCP handshake only: a stopped server process, whose kernel still accepts, would hold us for
 /// ever. The thread is also what makes another identity safe: the kernel keeps user ids per thread, so nothing else of
 /// this process ever runs as somebody else, and the thread ends with the try, even when it panics.
-fn in_time(
+fn in_time<S: Send + 'static>(
     config: Config,
     tls: Option<MakeRustlsConnect>,
     run_as: Option<SystemUser>,
     limit: Option<Duration>,
-) -> std::result::Result<Client, Failure> {
+    open: Open<S>,
+) -> std::result::Result<S, Failure> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let attempt = move || {
         let outcome = identity::assume(run_as.as_ref()).map_err(|error| {
@@ -164,14 +182,8 @@ fn in_time(
             failure.hint = error.hint().map(str::to_owned);
             failure
         });
-        let outcome = outcome.and_then(|()| {
-            let connected = match tls {
-                Some(tls) => config.connect(tls),
-                None => config.connect(NoTls),
-            };
-            connected.map_err(|error| Failure::of(&error))
-        });
-        // Nobody waits any more when the time is over; the client is then closed by being dropped.
+        let outcome = outcome.and_then(|()| open(&config, tls));
+        // Nobody waits any more when the time is over; the session is then closed by being dropped.
         let _ = sender.send(outcome);
     };
     let thread = std::thread::Builder::new().name("postgres-connect".into());

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use postgres::Client;
 
-use crate::postgres::{ConnectOptions, column, error};
+use crate::postgres::{ConnectOptions, RowReader, column, error};
 use crate::{Error, ErrorKind, Result};
 
 /// Number of the advisory lock that keeps two backups of one database apart: `zulipbak` in ASCII, halved.
@@ -133,18 +133,16 @@ pub struct Invitation {
 }
 
 impl Invitation {
-    /// One more connection in the snapshot. Valid while the leader lives.
-    pub fn join(&self) -> Result<Client> {
-        let mut client = self.options.connect(&self.application)?;
-        let failed = |failure| error("join the snapshot", failure);
-        client.batch_execute(SESSION).map_err(failed)?;
+    /// One more connection in the snapshot, for reading rows. Valid while the leader lives.
+    pub fn join(&self) -> Result<RowReader> {
+        let mut reader = RowReader::connect(&self.options, &self.application)?;
         // The id is the server's own text, hexadecimal digits and dashes; quoted for form's sake.
         let statement = format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT '{}'",
+            "{SESSION}; BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT '{}'",
             self.id.replace('\'', "''")
         );
-        client.batch_execute(&statement).map_err(failed)?;
-        Ok(client)
+        reader.batch_execute("join the snapshot", &statement)?;
+        Ok(reader)
     }
 }
 
