@@ -14,6 +14,8 @@ endif
 FUZZ_SECONDS ?= 60
 # An assignment in front of a command would hide that nothing was found.
 WITH_POSTGRES = ZULIP_BACKUP_PG_BIN=$$(scripts/find-postgres); export ZULIP_BACKUP_PG_BIN;
+# Tests send signals to the command, and what a shell in the background ignores its children ignore too.
+SIGNALS := $(shell env --default-signal=INT true 2>/dev/null && echo env --default-signal=HUP,INT,QUIT,TERM)
 # Words for the demo, the benchmark and for pytest.
 ARGS ?=
 
@@ -41,7 +43,7 @@ lint: ## formatting and clippy
 # The extension has no tests in Rust, and the wheel would compile it again.
 .PHONY: test-rust
 test-rust: ## the Rust tests and the examples in the documentation
-	$(WITH_POSTGRES) $(CARGO) test --locked --workspace --exclude zulip-backup-py
+	$(WITH_POSTGRES) $(SIGNALS) $(CARGO) test --locked --workspace --exclude zulip-backup-py
 
 # The wheel is built in the tests' own profile and out of what they have compiled already.
 .PHONY: test-python
@@ -57,7 +59,7 @@ test-python: ## build the wheel (unoptimised), check its types, run pytest; ARGS
 	"$$python" -m mypy --cache-dir "$$CARGO_TARGET_DIR/mypy" --package zulip_backup; \
 	"$$python" -m mypy --cache-dir "$$CARGO_TARGET_DIR/mypy" tests; \
 	"$$python" -m mypy.stubtest --mypy-config-file pyproject.toml zulip_backup; \
-	"$$python" -m pytest -p no:cacheprovider $(ARGS)
+	$(SIGNALS) "$$python" -m pytest -p no:cacheprovider $(ARGS)
 
 .PHONY: demo
 demo: ## show the whole way of a sample server: back up, verify, restore
