@@ -13,6 +13,7 @@ mod walk;
 mod work_dir;
 
 pub use lock::LockFile;
+pub(crate) use output::parent;
 pub use output::{Output, random_name};
 pub use owner::OwnerNames;
 pub use space::{free_bytes, same_file_system};

@@ -39,7 +39,7 @@ impl BackupPlan {
     pub fn execute(&self, progress: &dyn Progress) -> Result<BackupReport> {
         let begun = Instant::now();
         let created_at = jiff::Timestamp::now();
-        let directory = self.output.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(".".into());
+        let directory = fs::parent(&self.output);
         // One for each user: in a shared directory nobody is kept out by what somebody else left.
         let lock = format!(".zulip-backup.{}.lock", rustix::process::geteuid().as_raw());
         let _lock = LockFile::take(&directory.join(lock), "create")?;

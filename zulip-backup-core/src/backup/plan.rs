@@ -119,7 +119,7 @@ pub fn plan(site: &Site, options: &BackupOptions, progress: &dyn Progress) -> Re
     let estimate_bytes = database.as_ref().map_or(0, |database| database.table_bytes / 2)
         + uploads.as_ref().map_or(0, |uploads| uploads.bytes)
         + (16 << 20);
-    let directory = output.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+    let directory = fs::parent(&output);
     if !fs::is_dir(directory) {
         return Err(Error::new(ErrorKind::NotFound, format!("there is no directory {directory}"))
             .with_path(directory)
@@ -285,7 +285,7 @@ fn output(options: &BackupOptions, compression: Compression) -> Result<Utf8PathB
 
 /// An archive inside a directory it holds would hold a part of itself.
 fn outside(output: &Utf8Path, directory: Option<&Utf8Path>) -> Result<()> {
-    let parent = output.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+    let parent = fs::parent(output);
     let (Some(directory), Ok(parent)) = (directory, fs::canonicalize(parent)) else { return Ok(()) };
     let inside = fs::canonicalize(directory).is_ok_and(|directory| parent.starts_with(directory));
     if inside {

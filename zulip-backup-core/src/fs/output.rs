@@ -141,7 +141,7 @@ fn nofollow() -> i32 {
 }
 
 /// The directory a path lies in; `.` for a bare name.
-fn parent(path: &Utf8Path) -> &Utf8Path {
+pub(crate) fn parent(path: &Utf8Path) -> &Utf8Path {
     path.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(Utf8Path::new("."))
 }
 
