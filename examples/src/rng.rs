@@ -19,6 +19,7 @@ pub(crate) enum Domain {
     FileBytes,
     Table,
     Secret,
+    Issue,
 }
 
 /// A generator for one object.

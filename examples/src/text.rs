@@ -4,7 +4,7 @@ mod body;
 
 use std::sync::LazyLock;
 
-use crate::rng::Rng;
+use crate::rng::{Domain, Rng};
 
 pub(crate) use body::{Body, EMOJI, Parts, html_escaped};
 
@@ -41,9 +41,49 @@ static RANKS: LazyLock<Vec<u16>> = LazyLock::new(|| {
     ranks
 });
 
-/// The word that 14 random bits draw.
-pub(crate) fn word(bits: u64) -> Word {
-    WORDS[usize::from(RANKS[(bits & 0x3FFF) as usize])]
+/// How many words follow a word habitually.
+const HABITS: usize = 16;
+
+/// The words that habitually follow each word, by rank: drawn once, for all seeds, after Zipf's law too.
+static FOLLOWERS: LazyLock<Vec<[u16; HABITS]>> = LazyLock::new(|| {
+    (0..WORDS.len() as u64)
+        .map(|rank| std::array::from_fn(|habit| rank_of(Rng::new(0, Domain::Body, rank << 8 | habit as u64).u64())))
+        .collect()
+});
+
+/// The rank that 14 random bits draw.
+fn rank_of(bits: u64) -> u16 {
+    RANKS[(bits & 0x3FFF) as usize]
+}
+
+/// Words one after the other, as people write them: three out of four follow the word before by habit. Without that the
+/// text would be harder to compress than any real one.
+#[derive(Default)]
+pub(crate) struct Speech {
+    last: u16,
+    /// Random bits not used yet, and how many words they are for.
+    bits: u64,
+    left: u32,
+}
+
+impl Speech {
+    /// The next word.
+    pub(crate) fn next(&mut self, rng: &mut Rng) -> Word {
+        const BITS: u32 = 21;
+        if self.left == 0 {
+            (self.bits, self.left) = (rng.u64(), u64::BITS / BITS);
+        }
+        let bits = self.bits;
+        self.bits >>= BITS;
+        self.left -= 1;
+        self.last = if bits.trailing_zeros() >= 2 {
+            rank_of(bits >> 2)
+        } else {
+            // The product of two draws: the first habits come most often.
+            FOLLOWERS[usize::from(self.last)][((bits >> 2 & 15) * (bits >> 6 & 15) / 15) as usize]
+        };
+        WORDS[usize::from(self.last)]
+    }
 }
 
 /// A rare word: a name for something.
@@ -59,7 +99,8 @@ pub(crate) fn phrase(rng: &mut Rng, words: usize) -> String {
 
 /// A sentence.
 pub(crate) fn sentence(rng: &mut Rng, words: usize) -> String {
-    let mut text = (0..words).map(|_| word(rng.u64()).text).collect::<Vec<_>>().join(" ");
+    let mut speech = Speech::default();
+    let mut text = (0..words).map(|_| speech.next(rng).text).collect::<Vec<_>>().join(" ");
     if let Some(first) = text.get_mut(0..1) {
         first.make_ascii_uppercase();
     }

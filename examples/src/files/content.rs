@@ -1,10 +1,11 @@
 //! What is in a file.
 
 use std::io::{self, Write};
+use std::sync::LazyLock;
 
 use crate::copy::integer;
 use crate::rng::{Domain, Rng};
-use crate::text;
+use crate::text::{self, Speech};
 
 /// What kind of bytes a file has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,14 +88,13 @@ pub(crate) fn write(out: &mut dyn Write, kind: Kind, seed: u64, number: u64, siz
     let mut rng = Rng::new(seed, Domain::FileBytes, number);
     let mut left = size;
     let mut block = Vec::with_capacity(BLOCK + 512);
-    let mut line = 0;
+    let mut lines = Lines::new(kind);
     block.extend_from_slice(kind.magic());
     while left > 0 {
         let wanted = BLOCK.min(usize::try_from(left).unwrap_or(BLOCK));
         if kind.compresses() {
             while block.len() < wanted {
-                push_line(&mut block, kind, &mut rng, line);
-                line += 1;
+                lines.push(&mut block, &mut rng);
             }
         } else {
             let start = block.len().min(wanted);
@@ -108,63 +108,113 @@ pub(crate) fn write(out: &mut dyn Write, kind: Kind, seed: u64, number: u64, siz
     Ok(())
 }
 
-/// One line of a text, table, log or JSON-lines file: different words and numbers in every line, as real ones have.
-fn push_line(out: &mut Vec<u8>, kind: Kind, rng: &mut Rng, line: i64) {
-    let bits = rng.u64();
-    let number = (bits >> 44) as i64;
-    match kind {
-        Kind::Csv => {
-            integer(out, line);
-            out.push(b',');
-            words(out, bits, 2);
-            out.push(b',');
-            integer(out, number);
-            out.push(b',');
-            words(out, rng.u64(), 4);
-        }
-        Kind::Log => {
-            out.extend_from_slice(b"2025-03-31T");
-            integer(out, 10 + line / 3600 % 14);
-            out.extend_from_slice(b":00:00.");
-            integer(out, number);
-            out.extend_from_slice(if bits.trailing_zeros() >= 3 { b" WARN [" } else { b" INFO [" });
-            words(out, bits >> 3, 1);
-            out.extend_from_slice(b"] ");
-            words(out, rng.u64(), 4);
-            out.push(b' ');
-            words(out, rng.u64(), 4);
-        }
-        Kind::Json => {
-            out.extend_from_slice(b"{\"id\": ");
-            integer(out, line);
-            out.extend_from_slice(b", \"value\": ");
-            integer(out, number);
-            out.extend_from_slice(b", \"title\": \"");
-            words(out, bits, 3);
-            out.extend_from_slice(b"\", \"body\": \"");
-            words(out, rng.u64(), 4);
-            out.extend_from_slice(b"\"}");
-        }
-        _ => {
-            words(out, bits, 4);
-            for _ in 0..bits >> 61 {
-                out.push(b' ');
-                words(out, rng.u64(), 4);
-            }
-            out.push(b'.');
-        }
-    }
-    out.push(b'\n');
+/// What all files of a server are about: the same programs write its logs, the same customers stand in its tables.
+struct Things {
+    /// What programs say.
+    events: Vec<String>,
+    /// Who or what it is about: a name and an address.
+    parties: Vec<String>,
 }
 
-fn words(out: &mut Vec<u8>, mut bits: u64, count: usize) {
-    for index in 0..count {
-        if index > 0 {
-            out.push(b' ');
-        }
-        out.extend_from_slice(text::word(bits).text.as_bytes());
-        bits >>= 14;
+static THINGS: LazyLock<Things> = LazyLock::new(|| {
+    let mut rng = Rng::new(0, Domain::FileBytes, u64::MAX);
+    let events = (0..2048).map(|_| text::sentence(&mut rng, 7)).collect();
+    let mut party = || {
+        let (name, place) = (text::phrase(&mut rng, 1), text::phrase(&mut rng, 1));
+        format!("{name}.{place}@{}.example.com", text::phrase(&mut rng, 1))
+    };
+    Things { events, parties: (0..4096).map(|_| party()).collect() }
+});
+
+impl Things {
+    fn event(&self, bits: u64) -> &[u8] {
+        often(&self.events, bits)
     }
+
+    fn party(&self, bits: u64) -> &[u8] {
+        often(&self.parties, bits)
+    }
+}
+
+/// One that 24 random bits draw, the first more often than the last.
+fn often(things: &[String], bits: u64) -> &[u8] {
+    let product = (bits & 0xFFF) * (bits >> 12 & 0xFFF);
+    things[(product as usize * things.len()) >> 24].as_bytes()
+}
+
+/// The lines of a text, table, log or JSON-lines file: things that come again, and numbers that do not, as in real ones.
+struct Lines {
+    kind: Kind,
+    speech: Speech,
+    line: i64,
+    /// Milliseconds since midnight.
+    clock: i64,
+}
+
+impl Lines {
+    fn new(kind: Kind) -> Self {
+        Self { kind, speech: Speech::default(), line: 0, clock: 0 }
+    }
+
+    fn push(&mut self, out: &mut Vec<u8>, rng: &mut Rng) {
+        let bits = rng.u64();
+        let number = (bits >> 48) as i64;
+        self.line += 1;
+        match self.kind {
+            Kind::Csv => {
+                integer(out, self.line);
+                out.push(b',');
+                out.extend_from_slice(THINGS.party(bits));
+                out.push(b',');
+                integer(out, number);
+                out.push(b',');
+                out.extend_from_slice(THINGS.event(bits >> 24));
+            }
+            Kind::Log => {
+                self.clock += number % 400;
+                out.extend_from_slice(b"2025-03-31T");
+                for (value, after) in [(self.clock / 3_600_000 % 24, b':'), (self.clock / 60_000 % 60, b':')] {
+                    two_digits(out, value);
+                    out.push(after);
+                }
+                two_digits(out, self.clock / 1000 % 60);
+                out.push(b'.');
+                integer(out, 100 + self.clock % 900);
+                out.extend_from_slice(if number % 8 == 0 { b" WARN [" } else { b" INFO [" });
+                out.extend_from_slice(THINGS.party(bits));
+                out.extend_from_slice(b"] ");
+                out.extend_from_slice(THINGS.event(bits >> 24));
+            }
+            Kind::Json => {
+                out.extend_from_slice(b"{\"id\": ");
+                integer(out, self.line);
+                out.extend_from_slice(b", \"value\": ");
+                integer(out, number);
+                out.extend_from_slice(b", \"who\": \"");
+                out.extend_from_slice(THINGS.party(bits));
+                out.extend_from_slice(b"\", \"what\": \"");
+                out.extend_from_slice(THINGS.event(bits >> 24));
+                out.extend_from_slice(b"\"}");
+            }
+            _ => {
+                for index in 0..4 + (bits >> 59) {
+                    if index > 0 {
+                        out.push(b' ');
+                    }
+                    out.extend_from_slice(self.speech.next(rng).text.as_bytes());
+                }
+                out.push(b'.');
+            }
+        }
+        out.push(b'\n');
+    }
+}
+
+fn two_digits(out: &mut Vec<u8>, value: i64) {
+    if value < 10 {
+        out.push(b'0');
+    }
+    integer(out, value);
 }
 
 #[cfg(test)]

@@ -6,10 +6,13 @@ use crate::copy::{Rows, at, escaped, integer};
 use crate::rng::{Domain, Rng};
 use crate::text::{Body, EMOJI, Parts};
 use crate::time::{self, HOUR, SECOND};
-use crate::world::{Edit, Head, Target, World};
+use crate::world::{Edit, Head, Target, User, World};
 
 /// One in how many messages gets reactions.
 const REACTIONS_EVERY: u64 = 8;
+
+/// One in how many messages quotes an earlier one.
+const QUOTES_EVERY: u64 = 9;
 
 pub(super) fn write(world: &World, rows: &mut Rows<'_>) -> io::Result<bool> {
     match rows.table().name.as_str() {
@@ -98,14 +101,20 @@ fn write_messages(world: &World, rows: &mut Rows<'_>) -> io::Result<()> {
         let mention = head.mention.map(|user| &world.users[user as usize]);
         let image = attachment.is_some_and(|file| file.kind.is_image());
         body.begin(subject, lexemes);
-        body.write(
-            &mut Rng::new(world.options.seed, Domain::Body, number),
-            &Parts {
+        let mut rng = Rng::new(world.options.seed, Domain::Body, number);
+        if head.notice && attachment.is_none() {
+            // Somebody works on forty issues at a time, and on none for long.
+            let issue = number / 60 + rng.below(40);
+            body.notice(&mut rng, world.options.seed, issue);
+        } else {
+            let parts = Parts {
                 mention,
                 attachment: attachment.map(|file| (file.name.as_str(), file.path_id.as_str(), image)),
                 poll: head.poll,
-            },
-        );
+                quote: quote(world, number, &head),
+            };
+            body.write(&mut rng, parts);
+        }
         let out = rows.buffer();
         integer(out, head.id);
         out.extend_from_slice(b"\t1\t");
@@ -140,6 +149,19 @@ fn write_messages(world: &World, rows: &mut Rows<'_>) -> io::Result<()> {
         rows.end_row()?;
     }
     Ok(())
+}
+
+/// The message that this one quotes: one of the few before it in the same place.
+fn quote<'a>(world: &'a World, number: u64, head: &Head) -> Option<(&'a User, i64, Rng)> {
+    if number % QUOTES_EVERY != 3 {
+        return None;
+    }
+    let earlier = (number.saturating_sub(200)..number).rev();
+    let mut earlier = earlier.map(|number| (number, world.head(number)));
+    let people = |other: &Head| !other.notice && !other.poll && other.sender != World::NOTIFICATION_BOT;
+    let (number, quoted) = earlier.find(|(_, other)| other.target == head.target && people(other))?;
+    let words = Rng::new(world.options.seed, Domain::Body, number);
+    Some((&world.users[quoted.sender as usize], quoted.id, words))
 }
 
 /// When the message was last edited, and the JSON of its history.
@@ -188,6 +210,8 @@ fn write_usermessages(world: &World, rows: &mut Rows<'_>) -> io::Result<()> {
     for number in 0..world.options.messages {
         let head = world.head(number);
         world.audience(&head, &mut audience);
+        // As Zulip inserts them.
+        audience.sort_unstable();
         let mut rng = Rng::new(world.options.seed, Domain::Audience, number);
         let base = if matches!(head.target, Target::Stream { .. }) { 0 } else { flag::IS_PRIVATE };
         for user in &audience {

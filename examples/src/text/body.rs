@@ -2,9 +2,9 @@
 
 use std::io::Write as _;
 
-use super::{rare_word, word};
+use super::{Speech, rare_word};
 use crate::copy::integer;
-use crate::rng::Rng;
+use crate::rng::{Domain, Rng};
 use crate::world::User;
 
 /// Emoji: name and code.
@@ -81,6 +81,7 @@ pub(crate) struct Body {
     /// Whether there is a link in it.
     pub(crate) has_link: bool,
     position: i64,
+    speech: Speech,
 }
 
 /// What a message is to contain beside words.
@@ -91,7 +92,19 @@ pub(crate) struct Parts<'a> {
     pub(crate) attachment: Option<(&'a str, &'a str, bool)>,
     /// The question and options of a poll, which is then the whole message.
     pub(crate) poll: bool,
+    /// The author, the id and the random numbers of an earlier message that is quoted first.
+    pub(crate) quote: Option<(&'a User, i64, Rng)>,
 }
+
+/// What the programs that write messages have to say of an issue, and the lexeme.
+const EVENTS: [(&str, &str); 6] = [
+    ("opened", "open"),
+    ("closed", "close"),
+    ("merged", "merg"),
+    ("labeled", "label"),
+    ("commented", "comment"),
+    ("reviewed", "review"),
+];
 
 impl Body {
     /// Begins a message whose topic is `subject`: its words come first in the search index.
@@ -101,6 +114,7 @@ impl Body {
         self.lexemes.clear();
         self.has_link = false;
         self.position = 0;
+        self.speech = Speech::default();
         if !subject.is_empty() {
             for lexeme in lexemes {
                 self.lexeme(lexeme);
@@ -109,7 +123,7 @@ impl Body {
     }
 
     /// Writes a message.
-    pub(crate) fn write(&mut self, rng: &mut Rng, parts: &Parts<'_>) {
+    pub(crate) fn write(&mut self, rng: &mut Rng, parts: Parts<'_>) {
         if parts.poll {
             self.both("/poll ", "<p>/poll ");
             self.lexeme("/poll");
@@ -121,17 +135,14 @@ impl Body {
             self.both("", "</p>");
             return;
         }
-        let length = match rng.below(100) {
-            0..30 => 2 + rng.index(6),
-            30..80 => 7 + rng.index(18),
-            80..98 => 25 + rng.index(40),
-            _ => 65 + rng.index(120),
-        };
+        if let Some((user, id, mut words)) = parts.quote {
+            self.quoted(user, id, &mut words);
+        }
         self.both("", "<p>");
         if let Some(user) = parts.mention {
             self.mention(user);
         }
-        self.sentences(rng, length);
+        self.prose(rng);
         if let Some((name, path, image)) = parts.attachment {
             self.attachment(name, path, image);
         } else {
@@ -144,6 +155,60 @@ impl Body {
             3 => self.odd_characters(),
             _ => {}
         }
+    }
+
+    /// Writes what a program reports of issue number `issue`: its title and description are the same every time, for that is
+    /// what trackers, builds and monitors send.
+    pub(crate) fn notice(&mut self, rng: &mut Rng, seed: u64, issue: u64) {
+        self.has_link = true;
+        let mut words = Rng::new(seed, Domain::Issue, issue);
+        let path = format!("https://tracker.example.com/projects/{}/issues/{issue}", issue % 7);
+        let _ = write!(self.content, "[issue {issue}]({path}) ");
+        let _ = write!(self.html, "<p><a href=\"{path}\">issue {issue}</a> ");
+        self.lexeme("issu");
+        self.lexeme(&issue.to_string());
+        let (event, lexeme) = *rng.pick(&EVENTS);
+        self.same(event);
+        self.lexeme(lexeme);
+        self.both(": **", ": <strong>");
+        self.words(&mut words, 9);
+        self.both("**", "</strong></p>");
+        if rng.one_in(2) {
+            self.both("\n\n> ", "\n<blockquote>\n<p>");
+            self.words(&mut words, 45);
+            self.both("", "</p>\n</blockquote>");
+        }
+    }
+
+    /// The words of a message.
+    fn prose(&mut self, rng: &mut Rng) {
+        let length = match rng.below(100) {
+            0..30 => 2 + rng.index(6),
+            30..80 => 7 + rng.index(18),
+            80..98 => 25 + rng.index(40),
+            _ => 65 + rng.index(120),
+        };
+        self.sentences(rng, length);
+    }
+
+    /// An earlier message, as Zulip's “quote message” puts it before a reply.
+    fn quoted(&mut self, user: &User, id: i64, words: &mut Rng) {
+        self.has_link = true;
+        let (name, user_id) = (&user.name, user.id);
+        let _ = write!(self.content, "@_**{name}|{user_id}** [said](/#narrow/near/{id}):\n```quote\n");
+        let _ = write!(
+            self.html,
+            "<p><span class=\"user-mention silent\" data-user-id=\"{user_id}\">{}</span> <a \
+             href=\"/#narrow/near/{id}\">said</a>:</p>\n<blockquote>\n<p>",
+            html_escaped(name)
+        );
+        for lexeme in &user.name_lexemes {
+            self.lexeme(lexeme);
+        }
+        self.lexeme("said");
+        self.prose(words);
+        self.both("\n```\n", "</p>\n</blockquote>\n");
+        self.speech = Speech::default();
     }
 
     fn both(&mut self, markdown: &str, html: &str) {
@@ -170,16 +235,11 @@ impl Body {
     }
 
     fn words(&mut self, rng: &mut Rng, count: usize) {
-        let mut bits = 0;
         for index in 0..count {
-            if index % 4 == 0 {
-                bits = rng.u64();
-            }
             if index > 0 {
                 self.same(" ");
             }
-            let word = word(bits);
-            bits >>= 14;
+            let word = self.speech.next(rng);
             self.same(word.text);
             self.lexeme(word.lexeme);
         }

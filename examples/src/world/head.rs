@@ -33,6 +33,8 @@ pub(crate) struct Head {
     /// Whom it mentions, as an index.
     pub(crate) mention: Option<u32>,
     pub(crate) poll: bool,
+    /// Whether an integration wrote it.
+    pub(crate) notice: bool,
     pub(crate) edit: Edit,
 }
 
@@ -78,6 +80,7 @@ impl World {
             client: [2, 2, 2, 3, 4, 9][rng.index(6)],
             mention: None,
             poll: false,
+            notice: false,
             edit: Edit::None,
         };
         match rng.below(100) {
@@ -103,15 +106,16 @@ impl World {
                 head.sender = Self::NOTIFICATION_BOT;
                 head.client = 1;
             }
-            1..28 if !realm.bots.is_empty() => {
+            1..100 if !realm.bots.is_empty() => {
                 head.sender = *rng.pick(&realm.bots);
                 head.client = 10;
+                head.notice = true;
             }
-            28..60 => head.mention = Some(*rng.pick(&stream.members)),
-            60 => head.poll = true,
-            61..67 => head.edit = Edit::Content,
-            67 => head.edit = Edit::Topic,
-            68 => head.edit = Edit::Moved,
+            100..140 => head.mention = Some(*rng.pick(&stream.members)),
+            140 => head.poll = true,
+            141..147 => head.edit = Edit::Content,
+            147 => head.edit = Edit::Topic,
+            148 => head.edit = Edit::Moved,
             _ => {}
         }
     }
