@@ -14,9 +14,9 @@ use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
 use crate::archive::runs::threads;
-use crate::archive::{Archive, IndexedArchive, Member, MemberName};
+use crate::archive::{Archive, IndexedArchive, Member, MemberName, StreamArchive, member};
 use crate::fs::{UnpackOptions, Unpacker};
-use crate::{Error, ErrorKind, Findings, Progress, Result, Severity, Task};
+use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Severity, Task};
 use select::Selection;
 use sink::Sink;
 pub(crate) use sink::attributes;
@@ -105,8 +105,8 @@ impl ExtractReport {
 ///
 /// # Errors
 /// `NotFound` with the closest names where a member is not in the archive (known before anything is written only where
-/// there is an index), `Refused` where a file exists or does not fit, `Io`, `Interrupted`; `Damaged` where the index
-/// cannot be read. Damaged members are findings.
+/// there is an index), `Refused` where a file exists or does not fit, `Io`, `Interrupted`. Damaged members are findings,
+/// and so is a damaged manifest or index, without which everything is read front to back.
 pub fn extract(
     archive: &Archive,
     options: &ExtractOptions,
@@ -115,9 +115,8 @@ pub fn extract(
 ) -> Result<ExtractReport> {
     let started = Instant::now();
     let selection = Selection::new(&options.members)?;
-    let mut report = match archive {
-        Archive::Indexed(archive) => {
-            let expected = indexed::survey(archive, &selection)?;
+    let mut report = match Way::choose(archive, |archive| indexed::survey(archive, &selection))? {
+        Way::Index(archive, expected) => {
             let unpacker = Unpacker::new(destination, options.unpack)?;
             unpacker.expect_bytes(expected.content_bytes)?;
             progress.begin(Task::bytes(TASK, Some(expected.archive_bytes)));
@@ -127,11 +126,16 @@ pub fn extract(
             unpacker.finish()?;
             report
         }
-        Archive::Stream(archive) => {
+        Way::FrontToBack(archive) => {
             let unpacker = Unpacker::new(destination, options.unpack)?;
             progress.begin(Task::bytes(TASK, Some(archive.file_bytes())));
             let sink = Sink::new(&unpacker, b"", TASK, progress);
-            let missing = stream::run(archive, &selection, &sink)?;
+            if let Some(damage) = archive.tail_damage() {
+                let message =
+                    format!("{}; members were taken out front to back, without their digests", damage.message);
+                sink.push(Finding::warning(&damage.code, &damage.object, message));
+            }
+            let missing = stream::run(&archive, &selection, &sink)?;
             let report = sink.finish();
             unpacker.finish()?;
             if let Some(error) = missing {
@@ -152,9 +156,33 @@ pub fn extract(
 /// wrong, which is known only at its end: what was written until then is not to be trusted.
 pub fn extract_to(archive: &Archive, member: &str, output: &mut dyn Write) -> Result<Member> {
     let selection = Selection::new(&[member.to_owned()])?;
-    match archive {
-        Archive::Indexed(archive) => indexed::to_writer(archive, &selection, output),
-        Archive::Stream(archive) => stream::to_writer(archive, &selection, output),
+    match Way::choose(archive, |archive| indexed::find(archive, &selection))? {
+        Way::Index(archive, (run, member)) => indexed::read_member(archive, &run, &member, output).map(|()| member),
+        Way::FrontToBack(archive) => stream::to_writer(&archive, &selection, output),
+    }
+}
+
+/// How members are found.
+enum Way<'a, Found> {
+    /// By the index, and what it says.
+    Index(&'a IndexedArchive, Found),
+    /// By reading everything: there is no index, or it is of no use. The members may be whole for all that.
+    FrontToBack(StreamArchive),
+}
+
+impl<'a, Found> Way<'a, Found> {
+    fn choose(archive: &'a Archive, find: impl FnOnce(&IndexedArchive) -> Result<Found>) -> Result<Self> {
+        match archive {
+            Archive::Stream(archive) => archive.try_clone().map(Self::FrontToBack),
+            Archive::Indexed(archive) => match find(archive) {
+                Ok(found) => Ok(Self::Index(archive, found)),
+                Err(error) if error.kind() == ErrorKind::Damaged => {
+                    let damage = Finding::error("index-damaged", member::INDEX, error.chain());
+                    Ok(Self::FrontToBack(archive.as_stream()?.with_damaged_tail(damage)))
+                }
+                Err(error) => Err(error),
+            },
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::archive::index::{Frame, IndexReader};
 use crate::archive::stream::StreamArchive;
 use crate::archive::{Manifest, TRAILER_BYTES, Trailer, member};
 use crate::codec::{Compression, Digest, FrameDecoder, Hasher, StreamDecoder, detect};
-use crate::{Error, ErrorKind, Result, fs};
+use crate::{Error, ErrorKind, Finding, Result, fs};
 
 /// An archive on disk.
 #[derive(Debug)]
@@ -24,6 +24,9 @@ pub enum Archive {
 
 impl Archive {
     /// Opens an archive. Of ours only the tail is read; of others only the first bytes.
+    ///
+    /// One of ours whose trailer or manifest is damaged is opened to be read front to back:
+    /// [`StreamArchive::tail_damage`] says why.
     pub fn open(path: &Utf8Path) -> Result<Self> {
         let file = fs::open(path)?;
         let metadata = file.metadata().map_err(|error| Error::io("look at", path, error))?;
@@ -40,13 +43,20 @@ impl Archive {
         if let Some(start) = file_bytes.checked_sub(TRAILER_BYTES as u64) {
             file.read_exact_at(&mut tail, start).map_err(|error| Error::io("read", path, error))?;
         }
-        if let Some((compression, trailer)) =
-            Trailer::decode(&tail, file_bytes).map_err(|error| error.with_path(path))?
-        {
-            return IndexedArchive::new(path, file, file_bytes, compression, trailer)
-                .map(|archive| Self::Indexed(Box::new(archive)))
-                .map_err(|error| error.with_path(path));
-        }
+        let opened = Trailer::decode(&tail, file_bytes).and_then(|found| {
+            let Some((compression, trailer)) = found else { return Ok(None) };
+            let file = file.try_clone().map_err(|error| Error::io("open", path, error))?;
+            IndexedArchive::new(path, file, file_bytes, compression, trailer).map(Some)
+        });
+        let damage = match opened {
+            Ok(Some(archive)) => return Ok(Self::Indexed(Box::new(archive))),
+            Ok(None) => None,
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                let finding = Finding::error("manifest-damaged", member::MANIFEST, error.chain());
+                Some(finding.with_hint("the archive was changed after it was written: use another copy"))
+            }
+            Err(error) => return Err(error.with_path(path)),
+        };
         let mut magic = [0; 4];
         let length = file.read_at(&mut magic, 0).map_err(|error| Error::io("read", path, error))?;
         let compression = detect(&magic[..length]).ok_or_else(|| {
@@ -54,7 +64,11 @@ impl Archive {
                 .with_path(path)
                 .with_hint("a backup is a .tar.gz or .tar.zst file")
         })?;
-        Ok(Self::Stream(StreamArchive::new(path.to_owned(), file, file_bytes, compression)))
+        let archive = StreamArchive::new(path.to_owned(), file, file_bytes, compression);
+        Ok(Self::Stream(match damage {
+            Some(finding) => archive.with_damaged_tail(finding),
+            None => archive,
+        }))
     }
 
     /// Where it lies.

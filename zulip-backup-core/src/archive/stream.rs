@@ -17,6 +17,7 @@ pub struct StreamArchive {
     file: File,
     file_bytes: u64,
     compression: Compression,
+    tail: Option<Finding>,
 }
 
 /// The most an archive may grow when decompressed, as a multiple of its size. deflate cannot exceed 1032; real backups
@@ -37,7 +38,25 @@ pub struct StreamEnd {
 
 impl StreamArchive {
     pub(super) fn new(path: Utf8PathBuf, file: File, file_bytes: u64, compression: Compression) -> Self {
-        Self { path, file, file_bytes, compression }
+        Self { path, file, file_bytes, compression, tail: None }
+    }
+
+    /// The same archive once more.
+    pub(super) fn try_clone(&self) -> Result<Self> {
+        let file = self.file.try_clone().map_err(|error| Error::io("open", &self.path, error))?;
+        let copy = Self::new(self.path.clone(), file, self.file_bytes, self.compression);
+        Ok(Self { tail: self.tail.clone(), ..copy })
+    }
+
+    /// One of ours whose tail is of no use: what is before it may be whole.
+    pub(super) fn with_damaged_tail(mut self, finding: Finding) -> Self {
+        self.tail = Some(finding);
+        self
+    }
+
+    /// What is wrong with the manifest, where the archive is one of ours and is read front to back for that reason.
+    pub fn tail_damage(&self) -> Option<&Finding> {
+        self.tail.as_ref()
     }
 
     /// Where it lies.

@@ -10,7 +10,7 @@ use crate::archive::{
     EntryKind, FORMAT_VERSION, Header, IndexFacts, Manifest, Member, Owner, Section, SectionFacts, Trailer, member,
     padding,
 };
-use crate::codec::{Compression, Digest, FRAME_BYTES, FrameEncoder, Hasher, stored_frame};
+use crate::codec::{Compression, Digest, FrameEncoder, Hasher, stored_frame};
 use crate::{Error, ErrorKind, Result};
 
 /// Some whole members, headers and padding included, in one frame: made by any thread, written in order.
@@ -251,7 +251,10 @@ impl ArchiveWriter {
         let mut content = Vec::new();
         while rest > 0 {
             content.clear();
-            (&mut spill).take(rest.min(FRAME_BYTES as u64)).read_to_end(&mut content).map_err(write_failed)?;
+            (&mut spill)
+                .take(rest.min(self.compression.frame_bytes() as u64))
+                .read_to_end(&mut content)
+                .map_err(write_failed)?;
             if content.is_empty() {
                 return Err(Error::new(ErrorKind::Io, "the index on its way to the archive was cut off"));
             }

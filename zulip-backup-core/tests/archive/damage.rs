@@ -16,7 +16,8 @@ fn outcome(path: &Utf8Path) -> Vec<String> {
     match Archive::open(path) {
         Ok(_) => codes(&check(path)).into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
         Err(error) => {
-            // A flipped bit in the trailer's version is a newer format to whoever reads it.
+            // A flipped bit in the trailer's version is a newer format to whoever reads it; a file without even a first
+            // frame is no archive.
             assert!(matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Incompatible), "{error:?}");
             vec!["not-opened".to_owned()]
         }
@@ -145,11 +146,13 @@ fn a_flipped_bit_in_the_tail_is_named() {
             let found = flip(at);
             assert!(found.contains(&"index-damaged".to_owned()), "{compression} index {at}: {found:?}");
         }
-        assert_eq!(flip(usize::midpoint(manifest, trailer)), ["not-opened"]);
+        let found = flip(usize::midpoint(manifest, trailer));
+        assert!(found.contains(&"manifest-damaged".to_owned()), "{compression} manifest: {found:?}");
         for at in trailer..bytes.len() {
             let found = flip(at);
-            let trailer_is_gone = found.contains(&"trailer-damaged".to_owned());
-            assert!(trailer_is_gone || found == ["not-opened"], "{compression} trailer {}: {found:?}", at - trailer);
+            let named = ["trailer-damaged", "manifest-damaged"].map(|code| found.contains(&code.to_owned()));
+            let newer = found == ["not-opened"];
+            assert!(newer || named.contains(&true), "{compression} trailer {}: {found:?}", at - trailer);
         }
     }
 }
@@ -170,7 +173,7 @@ fn appended_and_removed_bytes_are_named() {
                 &["trailer-damaged", "trailing-bytes"],
             ),
             // A second archive behind the first: its trailer does not fit the file.
-            (bytes.clone(), &["not-opened"]),
+            (bytes.clone(), &["manifest-damaged", "trailing-bytes"]),
         ] {
             std::fs::write(&changed, [&bytes[..], &appended].concat()).unwrap();
             assert_eq!(outcome(&changed), expected, "{compression}, {} bytes appended", appended.len());
@@ -179,7 +182,8 @@ fn appended_and_removed_bytes_are_named() {
         let (start, end) =
             (usize::try_from(frame.archive_offset).unwrap(), usize::try_from(frame.archive_end()).unwrap());
         std::fs::write(&changed, [&bytes[..start], &bytes[end..]].concat()).unwrap();
-        assert_eq!(outcome(&changed), ["not-opened"], "a frame was cut out");
+        let found = outcome(&changed);
+        assert!(found.contains(&"manifest-damaged".to_owned()), "{compression}, a frame was cut out: {found:?}");
     }
 }
 
@@ -306,7 +310,7 @@ const MANIFEST_LIES: &[(&str, &[&str], ManifestChange)] = &[
     ("the index's length", &["index-damaged"], |manifest| manifest.index.bytes -= 1),
     ("the index's place in the file", &["index-damaged"], |manifest| manifest.index.archive_offset -= 1),
     ("the index's place in the stream", &["index-damaged"], |manifest| manifest.index.tar_offset += 512),
-    ("another compression", &["not-opened"], |manifest| {
+    ("another compression", &["manifest-damaged"], |manifest| {
         manifest.compression = match manifest.compression {
             Compression::Gzip => Compression::Zstd,
             Compression::Zstd => Compression::Gzip,

@@ -2,10 +2,10 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use zulip_backup_core::archive::{Archive, ExtractOptions, IndexLine, extract, extract_to, unpack_section};
+use zulip_backup_core::archive::{Archive, ExtractOptions, IndexLine, extract, extract_to, inspect, unpack_section};
 use zulip_backup_core::codec::Compression;
 use zulip_backup_core::fs::UnpackOptions;
-use zulip_backup_core::{ErrorKind, Silent};
+use zulip_backup_core::{ErrorKind, Severity, Silent};
 
 use crate::builder::{BOTH, Backup, MTIME, place};
 
@@ -45,6 +45,36 @@ fn files_and_directories_come_out_by_name() {
             {
                 assert_eq!(extract_to(&archive, name, &mut Vec::new()).unwrap_err().kind(), kind, "{name}");
             }
+        }
+    }
+}
+
+#[test]
+fn what_is_whole_comes_out_though_index_or_manifest_is_not() {
+    let (_temp, directory) = place();
+    for compression in BOTH {
+        let path = directory.join(compression.extension());
+        Backup::new(compression).write(&path);
+        let Archive::Indexed(whole) = Archive::open(&path).unwrap() else { panic!("no index") };
+        let (index, manifest) = (whole.manifest().index.archive_offset, whole.trailer().manifest_offset);
+        for (code, at) in [("index-damaged", index.midpoint(manifest)), ("manifest-damaged", manifest + 40)] {
+            let mut bytes = std::fs::read(&path).unwrap();
+            bytes[usize::try_from(at).unwrap()] ^= 1;
+            let damaged = directory.join(format!("{code}.{}", compression.extension()));
+            std::fs::write(&damaged, bytes).unwrap();
+            let archive = Archive::open(&damaged).unwrap();
+            let destination = directory.join(format!("{compression}-{code}"));
+            let options = ExtractOptions::default().member("settings").member("uploads");
+            let report = extract(&archive, &options, &destination, &Silent).unwrap();
+            let first = &report.findings.list[0];
+            assert_eq!((first.code.as_str(), first.severity), (code, Severity::Warning), "{compression}: {report:?}");
+            let seven = destination.join("zulip-backup/uploads/files/7.txt");
+            assert_eq!(std::fs::read(seven).unwrap(), "file 7\n".repeat(70).as_bytes());
+            let mut content = Vec::new();
+            extract_to(&archive, "uploads/files/large.bin", &mut content).unwrap();
+            assert_eq!(content, crate::builder::noise(2_500_000));
+            let inspected = inspect(&archive, &Silent).unwrap();
+            assert!(code == "index-damaged" || inspected.findings.count(code) == 1, "{inspected:?}");
         }
     }
 }

@@ -111,18 +111,14 @@ impl Visit for Taking<'_> {
     }
 }
 
-/// Writes the one file selected.
-pub(super) fn to_writer(archive: &IndexedArchive, selection: &Selection, output: &mut dyn Write) -> Result<Member> {
+/// Where the one file selected lies.
+pub(super) fn find(archive: &IndexedArchive, selection: &Selection) -> Result<(Run, Member)> {
     let mut search = selection.search();
     for run in RunReader::new(archive.index()?) {
         let run = run?;
         run.members.iter().for_each(|member| search.see(member));
-        let Some(member) = run.members.iter().find(|member| selection.is(member)) else { continue };
-        if !member.is_file() {
-            return Err(no_file(member));
-        }
-        read_member(archive, &run, member, output)?;
-        return Ok(member.clone());
+        let Some(member) = run.members.iter().find(|member| selection.is(member)).cloned() else { continue };
+        return if member.is_file() { Ok((run, member)) } else { Err(no_file(&member)) };
     }
     Err(search.missing().unwrap_or_else(|| {
         Error::new(ErrorKind::Usage, "a directory has no content of its own").with_hint("extract it into a directory")

@@ -36,6 +36,7 @@ pub(super) fn inspect(archive: &StreamArchive, progress: &dyn Progress) -> Resul
     progress.begin(Task::bytes(TASK, Some(archive.file_bytes())));
     progress.message("the archive has no index: it is read from front to back");
     let mut seen = Seen::default();
+    archive.tail_damage().cloned().into_iter().for_each(|damage| seen.findings.push(damage));
     let mut hostile = Findings::default();
     let result = archive.each(
         |member, content| seen.member(member, content).map(|()| true),

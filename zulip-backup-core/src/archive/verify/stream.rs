@@ -118,6 +118,7 @@ fn read(archive: &StreamArchive, manifest: Option<&Manifest>, progress: &dyn Pro
     let mut buffer = vec![0; 128 << 10];
     // Findings stand in the order they are made: all come from this thread.
     let push = |finding: Finding| collector.push(0, finding);
+    archive.tail_damage().cloned().into_iter().for_each(push);
     let result = archive.each(
         |member, content| {
             if is_proof(member) {
@@ -170,7 +171,9 @@ fn read(archive: &StreamArchive, manifest: Option<&Manifest>, progress: &dyn Pro
         }
         Err(error) => return Err(error),
     };
-    let own = seen.manifest.as_deref().and_then(|bytes| match serde_json::from_slice::<Manifest>(bytes) {
+    // One that is known to be damaged proves nothing.
+    let own = seen.manifest.as_deref().filter(|_| archive.tail_damage().is_none());
+    let own = own.and_then(|bytes| match serde_json::from_slice::<Manifest>(bytes) {
         Ok(manifest) => Some(manifest),
         Err(error) => {
             push(Finding::error("manifest-damaged", member::MANIFEST, format!("is not understood: {error}")));
