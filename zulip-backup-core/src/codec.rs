@@ -45,14 +45,27 @@ impl Compression {
         }
     }
 
+    /// How many uncompressed bytes go into one frame at most: small enough that one file out of a large archive costs
+    /// milliseconds.
+    ///
+    /// gzip looks back 32 KiB: 1 MiB loses 0.3 % on Zulip's tables against one endless stream. zstd looks back as far as
+    /// the frame goes, and what people and programs say again they say again much later: frames of 4 MiB are 5 % smaller
+    /// than frames of 1 MiB, and larger ones gain 1 % more.
+    pub fn frame_bytes(self) -> usize {
+        match self {
+            Self::Gzip => 1 << 20,
+            Self::Zstd => 4 << 20,
+        }
+    }
+
     /// The level used when none is asked for.
     ///
     /// gzip: libdeflate's 6 packs tighter than zlib's 6, so that an archive is not larger than upstream's.
-    /// zstd: 3 is where the curve of size against time bends on Zulip's data.
+    /// zstd: 7, which keeps up with the server's COPY on as many processors, and is a quarter smaller than gzip on text.
     pub fn default_level(self) -> i32 {
         match self {
             Self::Gzip => 6,
-            Self::Zstd => 3,
+            Self::Zstd => 7,
         }
     }
 }
@@ -80,12 +93,6 @@ impl std::str::FromStr for Compression {
         }
     }
 }
-
-/// How many uncompressed bytes go into one frame at most.
-///
-/// Measured on Zulip's tables: 1 MiB loses 0.3 % against one endless gzip stream, and is small enough that one file
-/// out of a large archive costs milliseconds.
-pub const FRAME_BYTES: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests;

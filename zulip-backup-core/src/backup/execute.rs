@@ -10,8 +10,8 @@ use crate::archive::{
 use crate::backup::BackupPlan;
 use crate::backup::cross_check::ExpectedFiles;
 use crate::backup::files::{FileJob, FileWorker, Item};
-use crate::backup::piece::{Piece, Taker};
-use crate::backup::pipeline::{self, Plan};
+use crate::backup::piece::{Done, Piece, Taker};
+use crate::backup::pipeline::{self, Limits, Plan};
 use crate::backup::report::{BackupReport, SectionReport};
 use crate::backup::tables::{self, TableWorker, plan_rows, plan_tables};
 use crate::backup::tree::{Tree, header};
@@ -113,6 +113,12 @@ const VARIES: [&str; 4] = [
     "offsets and sizes in the index where the above compress differently",
 ];
 
+impl BackupPlan {
+    fn limits(&self) -> Limits {
+        Limits::new(self.jobs, self.compression.frame_bytes())
+    }
+}
+
 struct Run<'a> {
     plan: &'a BackupPlan,
     progress: &'a dyn Progress,
@@ -179,7 +185,7 @@ impl Run<'_> {
         self.taker.counted.clear();
         self.progress.begin(Task::bytes(tables::TASK, Some(total)));
         pipeline::run(
-            self.plan.jobs,
+            self.plan.limits(),
             self.progress,
             || TableWorker::new(&invitation, compression, level),
             |plan| plan_rows(planned_tables, plan, compression, &owner, mtime),
@@ -222,9 +228,9 @@ impl Run<'_> {
     fn whole(&mut self, encoder: &mut FrameEncoder, name: &str, content: &[u8], owner: &Owner) -> Result<()> {
         let header = Header::generated(name, 0o600, self.mtime, owner)?;
         self.taker.take(Piece::Begin(header))?;
-        for content in content.chunks(crate::codec::FRAME_BYTES) {
+        for content in content.chunks(self.plan.compression.frame_bytes()) {
             let block = crate::archive::Block { content: content.to_vec(), frame: Some(encoder.frame(content)?) };
-            self.taker.take(Piece::Content { block, rows: 0, text_bytes: 0 })?;
+            self.taker.take(Piece::Content { block, rows: 0, text_bytes: 0, done: Done::default() })?;
         }
         self.taker.take(Piece::End)
     }
@@ -232,7 +238,13 @@ impl Run<'_> {
     fn settings(&mut self) -> Result<()> {
         let plan = self.plan;
         if let Some(root) = &plan.settings_dir {
-            let tree = Tree { root, member: member::SETTINGS, task: "settings", required: true };
+            let tree = Tree {
+                root,
+                member: member::SETTINGS,
+                task: "settings",
+                required: true,
+                compression: plan.compression,
+            };
             return self.files(None, |jobs, owners| tree.plan(jobs, owners, |_, _| Ok(())));
         }
         if let Some(file) = &plan.dev_secrets {
@@ -260,7 +272,13 @@ impl Run<'_> {
             }
             check = Some(expected.compare()?);
         }
-        let tree = Tree { root: &uploads.dir, member: member::UPLOADS, task: "uploads", required: false };
+        let tree = Tree {
+            root: &uploads.dir,
+            member: member::UPLOADS,
+            task: "uploads",
+            required: false,
+            compression: plan.compression,
+        };
         self.files(Some(Task::bytes("uploads", Some(uploads.bytes))), |jobs, owners| {
             tree.plan(jobs, owners, |path, found| match &mut check {
                 Some(check) => check.file(path, found),
@@ -285,7 +303,7 @@ impl Run<'_> {
             self.progress.begin(task);
         }
         pipeline::run(
-            self.plan.jobs,
+            self.plan.limits(),
             self.progress,
             || FileWorker::new(compression, level),
             |jobs| plan(jobs, owners),

@@ -6,9 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use crate::archive::{Batch, Block, EntryKind, Header, Member, padding};
-use crate::backup::piece::Piece;
+use crate::backup::piece::{Done, Piece};
 use crate::backup::pipeline::Worker;
-use crate::codec::{Compression, Digest, FRAME_BYTES, FrameEncoder, looks_compressed, stored_frame};
+use crate::codec::{Compression, Digest, FrameEncoder, looks_compressed, stored_frame};
 use crate::{Error, ErrorKind, Finding, Result, fs};
 
 /// How often a file that changes while it is read is read again.
@@ -35,7 +35,9 @@ pub(super) struct Item {
 }
 
 /// A file from this size on gets frames of its own.
-pub(super) const LARGE_BYTES: u64 = FRAME_BYTES as u64 / 2;
+pub(super) fn large_bytes(compression: Compression) -> u64 {
+    compression.frame_bytes() as u64 / 2
+}
 
 /// One thread that reads files.
 pub(super) struct FileWorker {
@@ -49,43 +51,40 @@ impl FileWorker {
     }
 
     fn small(&mut self, items: Vec<Item>, emit: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
-        let mut chunk = Chunk::default();
+        // Directories, and what can be compressed; and what cannot, behind it.
+        let mut chunks = [Chunk::default(), Chunk::default()];
+        let frame_bytes = self.encoder.compression().frame_bytes();
         for item in items {
             if item.header.kind != EntryKind::File {
-                chunk.add(item.header, &[])?;
+                chunks[0].add(item.header, &[])?;
                 continue;
             }
             let Some(()) = self.read_whole(&item, emit)? else { continue };
-            let packed = looks_compressed(&self.content);
-            if (packed != chunk.packed && chunk.tar.len() > FRAME_BYTES / 8)
-                || chunk.tar.len() + self.content.len() > FRAME_BYTES
-            {
-                self.flush(&mut chunk, emit)?;
+            let chunk = usize::from(looks_compressed(&self.content));
+            if chunks[chunk].tar.len() + self.content.len() > frame_bytes {
+                self.flush(&mut chunks, emit)?;
             }
-            // One compressible file is reason enough to compress a frame.
-            chunk.packed = packed && (chunk.packed || chunk.tar.is_empty());
-            let (task, bytes) = (item.task, self.content.len() as u64);
-            chunk.add(item.header, &self.content)?;
-            emit(Piece::Advance(task, bytes))?;
+            chunks[chunk].done.task = item.task;
+            chunks[chunk].add(item.header, &self.content)?;
         }
-        self.flush(&mut chunk, emit)
+        self.flush(&mut chunks, emit)
     }
 
-    fn flush(&mut self, chunk: &mut Chunk, emit: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
-        let Chunk { tar, members, packed } = std::mem::take(chunk);
-        if tar.is_empty() {
-            return Ok(());
+    fn flush(&mut self, chunks: &mut [Chunk; 2], emit: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
+        for (chunk, packed) in std::mem::take(chunks).into_iter().zip([false, true]) {
+            let Chunk { tar, members, done } = chunk;
+            if tar.is_empty() {
+                continue;
+            }
+            let frame = self.frame(&tar, packed)?.unwrap_or_else(|| stored_frame(self.encoder.compression(), &tar));
+            emit(Piece::Batch(Batch { frame, tar_bytes: tar.len() as u64, members }, done))?;
         }
-        let frame = self.frame(&tar, packed)?.unwrap_or_else(|| stored_frame(self.encoder.compression(), &tar));
-        emit(Piece::Batch(Batch { frame, tar_bytes: tar.len() as u64, members }))
+        Ok(())
     }
 
-    /// A frame of `content`, or `None` where it is better stored. zstd notices by itself, and faster.
+    /// A frame of `content`, or `None` where it is better stored.
     fn frame(&mut self, content: &[u8], packed: bool) -> Result<Option<Vec<u8>>> {
-        if packed && self.encoder.compression() == Compression::Gzip {
-            return Ok(None);
-        }
-        self.encoder.frame(content).map(Some)
+        if packed { Ok(None) } else { self.encoder.frame(content).map(Some) }
     }
 
     /// Reads a small file whole into `self.content`; `None` when it has vanished or cannot be read.
@@ -115,8 +114,8 @@ impl FileWorker {
             emit(Piece::Begin(item.header.clone()))?;
             let mut rest = before.size;
             while rest > 0 {
-                let mut content = Vec::with_capacity(usize::try_from(rest).unwrap_or(usize::MAX).min(FRAME_BYTES));
-                let limit = rest.min(FRAME_BYTES as u64);
+                let limit = rest.min(self.encoder.compression().frame_bytes() as u64);
+                let mut content = Vec::with_capacity(usize::try_from(limit).unwrap_or(0));
                 if let Err(error) = (&file).take(limit).read_to_end(&mut content) {
                     emit(Piece::Abandon)?;
                     return unreadable(item, error, emit);
@@ -124,11 +123,10 @@ impl FileWorker {
                 if content.is_empty() {
                     break;
                 }
-                let bytes = content.len() as u64;
-                rest -= bytes;
+                let done = Done { task: item.task, amount: content.len() as u64 };
+                rest -= done.amount;
                 let frame = self.frame(&content, looks_compressed(&content))?;
-                emit(Piece::Content { block: Block { content, frame }, rows: 0, text_bytes: 0 })?;
-                emit(Piece::Advance(item.task, bytes))?;
+                emit(Piece::Content { block: Block { content, frame }, rows: 0, text_bytes: 0, done })?;
             }
             let same = rest == 0 && State::of(&file).is_ok_and(|after| after == before);
             if !same && attempt < ATTEMPTS {
@@ -159,12 +157,13 @@ impl Worker<FileJob, Piece> for FileWorker {
 struct Chunk {
     tar: Vec<u8>,
     members: Vec<Member>,
-    packed: bool,
+    done: Done,
 }
 
 impl Chunk {
     fn add(&mut self, header: Header, content: &[u8]) -> Result<()> {
         let size = content.len() as u64;
+        self.done.amount += size;
         let start = self.tar.len() as u64;
         let blocks = header.encode(size)?;
         self.tar.extend_from_slice(&blocks);

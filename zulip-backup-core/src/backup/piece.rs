@@ -7,11 +7,11 @@ use crate::{Finding, Findings, Progress, Result};
 #[derive(Debug)]
 pub(super) enum Piece {
     /// Whole members in one frame.
-    Batch(Batch),
+    Batch(Batch, Done),
     /// A member whose content follows.
     Begin(Header),
     /// More of its content; for a table, how many rows and bytes of text that is.
-    Content { block: Block, rows: u64, text_bytes: u64 },
+    Content { block: Block, rows: u64, text_bytes: u64, done: Done },
     /// What was written of the open member is taken back.
     Abandon,
     /// The open member is complete.
@@ -20,8 +20,14 @@ pub(super) enum Piece {
     Found(Finding),
     /// A link was followed.
     Link(Link),
-    /// That much of the task is done.
-    Advance(&'static str, u64),
+}
+
+/// How much of a task a piece is. It comes with the piece and not by itself: a thread is held up by the number of pieces
+/// that wait for their turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Done {
+    pub(super) task: &'static str,
+    pub(super) amount: u64,
 }
 
 /// Writes pieces and keeps count.
@@ -54,15 +60,21 @@ impl<'a> Taker<'a> {
 
     pub(super) fn take(&mut self, piece: Piece) -> Result<()> {
         match piece {
-            Piece::Batch(batch) => self.writer.batch(batch),
+            Piece::Batch(batch, done) => {
+                self.writer.batch(batch)?;
+                self.advance(done);
+                Ok(())
+            }
             Piece::Begin(header) => {
                 (self.rows, self.text_bytes) = (0, 0);
                 self.writer.begin(header)
             }
-            Piece::Content { block, rows, text_bytes } => {
+            Piece::Content { block, rows, text_bytes, done } => {
                 self.rows += rows;
                 self.text_bytes += text_bytes;
-                self.writer.content(&block)
+                self.writer.content(&block)?;
+                self.advance(done);
+                Ok(())
             }
             Piece::Abandon => self.writer.abandon(),
             Piece::End => {
@@ -90,10 +102,12 @@ impl<'a> Taker<'a> {
                 }
                 Ok(())
             }
-            Piece::Advance(task, amount) => {
-                self.progress.advance(task, amount);
-                Ok(())
-            }
+        }
+    }
+
+    fn advance(&self, done: Done) {
+        if done.amount > 0 {
+            self.progress.advance(done.task, done.amount);
         }
     }
 

@@ -6,9 +6,21 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::{Error, Progress, Result};
 
-/// How many results of one job may wait for their turn. With 1 MiB blocks it bounds what a thread holds to some MiB,
-/// and lets a file of a few MiB be done by one thread while another file is being written.
-const RESULTS_WAITING: usize = 4;
+/// How much work may be on its way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) threads: NonZeroUsize,
+    /// How many results of one job may wait for their turn.
+    pub(super) results_waiting: usize,
+}
+
+impl Limits {
+    /// Results of `block_bytes` at most, of which some MiB may wait for each job: it lets a file of a few MiB be done by
+    /// one thread while another file is being written.
+    pub(super) fn new(threads: NonZeroUsize, block_bytes: usize) -> Self {
+        Self { threads, results_waiting: ((4 << 20) / block_bytes.max(1)).max(2) }
+    }
+}
 
 /// A thread's own state: buffers, a compressor, a connection.
 pub(super) trait Worker<Job, Output> {
@@ -20,6 +32,7 @@ pub(super) trait Worker<Job, Output> {
 pub(super) struct Plan<'a, Job, Output> {
     jobs: Sender<(Job, Sender<Result<Output>>)>,
     order: Sender<Step<Output>>,
+    results_waiting: usize,
     progress: &'a dyn Progress,
 }
 
@@ -40,18 +53,18 @@ impl<Job, Output> Plan<'_, Job, Output> {
     /// Adds a job. Waits when the threads are far behind.
     pub(super) fn job(&self, job: Job) -> Result<()> {
         self.progress.checkpoint()?;
-        let (results, coming) = bounded(RESULTS_WAITING);
+        let (results, coming) = bounded(self.results_waiting);
         self.order.send(Step::Coming(coming)).map_err(|_| Error::interrupted())?;
         self.jobs.send((job, results)).map_err(|_| Error::interrupted())
     }
 }
 
-/// Runs `plan` on one thread, its jobs on `threads` workers, and `take` with the results, in the order of the plan, on
+/// Runs `plan` on one thread, its jobs on as many workers as `limits` says, and `take` with the results, in the order of the plan, on
 /// the calling thread. The first error ends everything; memory is bounded by the queues.
 ///
 /// It cannot lock up: jobs are begun in order, so the oldest one, which `take` waits for, always has a thread.
 pub(super) fn run<Job, Output, W, R>(
-    threads: NonZeroUsize,
+    limits: Limits,
     progress: &dyn Progress,
     worker: impl Fn() -> Result<W> + Sync,
     plan: impl FnOnce(&Plan<'_, Job, Output>) -> Result<R> + Send,
@@ -63,6 +76,7 @@ where
     W: Worker<Job, Output>,
     R: Send,
 {
+    let Limits { threads, results_waiting } = limits;
     let (job_sender, job_receiver) = bounded::<(Job, Sender<Result<Output>>)>(1);
     let (order_sender, order_receiver) = bounded(threads.get() + 1);
     std::thread::scope(|scope| {
@@ -72,7 +86,8 @@ where
             scope.spawn(move || serve(&jobs, worker, progress));
         }
         drop(job_receiver);
-        let planner = scope.spawn(move || plan(&Plan { jobs: job_sender, order: order_sender, progress }));
+        let planner =
+            scope.spawn(move || plan(&Plan { jobs: job_sender, order: order_sender, results_waiting, progress }));
         let taken = (|| {
             for step in &order_receiver {
                 match step {
@@ -138,15 +153,15 @@ mod tests {
         }
     }
 
-    fn threads() -> NonZeroUsize {
-        NonZeroUsize::new(3).unwrap()
+    fn limits() -> Limits {
+        Limits::new(NonZeroUsize::new(3).unwrap(), 1 << 20)
     }
 
     #[test]
     fn the_order_is_the_plans() {
         let mut seen = Vec::new();
         run(
-            threads(),
+            limits(),
             &Silent,
             || Ok(Doubler),
             |plan| {
@@ -170,10 +185,10 @@ mod tests {
     #[test]
     fn an_error_anywhere_ends_everything_and_is_the_one_reported() {
         let worker =
-            run(threads(), &Silent, || Ok(Doubler), |plan| (900..2000).try_for_each(|job| plan.job(job)), |_| Ok(()));
+            run(limits(), &Silent, || Ok(Doubler), |plan| (900..2000).try_for_each(|job| plan.job(job)), |_| Ok(()));
         assert_eq!(worker.unwrap_err().to_string(), "999");
         let planner = run(
-            threads(),
+            limits(),
             &Silent,
             || Ok(Doubler),
             |plan: &Plan<'_, u64, u64>| {
@@ -184,7 +199,7 @@ mod tests {
         );
         assert_eq!(planner.unwrap_err().to_string(), "planner");
         let taker = run(
-            threads(),
+            limits(),
             &Silent,
             || Ok(Doubler),
             |plan| (0..900).try_for_each(|job| plan.job(job)),
@@ -192,7 +207,7 @@ mod tests {
         );
         assert_eq!(taker.unwrap_err().to_string(), "taker");
         let maker = run(
-            threads(),
+            limits(),
             &Silent,
             || Err::<Doubler, _>(Error::new(ErrorKind::Io, "maker")),
             |plan| (0..900).try_for_each(|job| plan.job(job)),
@@ -205,7 +220,7 @@ mod tests {
     fn cancelling_is_an_interruption() {
         let progress = Recorder::default();
         let cancelled = run(
-            threads(),
+            limits(),
             &progress,
             || Ok(Doubler),
             |plan| (0..900).try_for_each(|job| plan.job(job)),

@@ -1,9 +1,9 @@
 //! Rows into the archive: every table of the snapshot, in stretches, over several connections.
 
 use crate::archive::{Block, Header, Owner, TableFacts, database_file};
-use crate::backup::piece::Piece;
+use crate::backup::piece::{Done, Piece};
 use crate::backup::pipeline::{Plan, Worker};
-use crate::codec::{Compression, FRAME_BYTES, FrameEncoder, stored_frame};
+use crate::codec::{Compression, FrameEncoder, stored_frame};
 use crate::postgres::dump::{COPY_END, Toc, TocEntry};
 use crate::postgres::{Invitation, RowReader, Snapshot};
 use crate::{Error, ErrorKind, Result};
@@ -42,22 +42,20 @@ impl Worker<TableJob, Piece> for TableWorker {
     fn work(&mut self, job: TableJob, emit: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
         let TableWorker { rows, encoder, compression } = self;
         let doing = format!("read the rows of {}", job.table);
-        let mut text = Vec::with_capacity(FRAME_BYTES);
+        let frame_bytes = compression.frame_bytes();
+        let mut text = Vec::with_capacity(frame_bytes);
         rows.copy(&doing, &job.statement, |mut row| {
-            while text.len() + row.len() >= FRAME_BYTES {
-                let (fits, rest) = row.split_at(FRAME_BYTES - text.len());
+            while text.len() + row.len() >= frame_bytes {
+                let (fits, rest) = row.split_at(frame_bytes - text.len());
                 text.extend_from_slice(fits);
-                emit(block(&text, encoder, *compression)?)?;
-                text.clear();
+                let full = std::mem::replace(&mut text, Vec::with_capacity(frame_bytes));
+                emit(block(full, encoder, *compression, Done::default())?)?;
                 row = rest;
             }
             text.extend_from_slice(row);
             Ok(())
         })?;
-        if !text.is_empty() {
-            emit(block(&text, encoder, *compression)?)?;
-        }
-        emit(Piece::Advance(TASK, job.disk_bytes))
+        emit(block(text, encoder, *compression, Done { task: TASK, amount: job.disk_bytes })?)
     }
 }
 
@@ -65,14 +63,14 @@ impl Worker<TableJob, Piece> for TableWorker {
 ///
 /// In a `.tar.gz` the file is a `.dat.gz`, as upstream's: each block is a gzip member of its own in it, and the outer
 /// frame stores it. In a `.tar.zst` it is a `.dat`, compressed by the outer frame.
-fn block(text: &[u8], encoder: &mut FrameEncoder, compression: Compression) -> Result<Piece> {
-    let frame = encoder.frame(text)?;
-    let rows = memchr::memchr_iter(b'\n', text).count() as u64;
+fn block(text: Vec<u8>, encoder: &mut FrameEncoder, compression: Compression, done: Done) -> Result<Piece> {
+    let frame = if text.is_empty() { Vec::new() } else { encoder.frame(&text)? };
+    let (rows, text_bytes) = (memchr::memchr_iter(b'\n', &text).count() as u64, text.len() as u64);
     let block = match compression {
         Compression::Gzip => Block { content: frame, frame: None },
-        Compression::Zstd => Block { content: text.to_vec(), frame: Some(frame) },
+        Compression::Zstd => Block { content: text, frame: Some(frame) },
     };
-    Ok(Piece::Content { block, rows, text_bytes: text.len() as u64 })
+    Ok(Piece::Content { block, rows, text_bytes, done })
 }
 
 /// What a data file ends with.
@@ -81,7 +79,7 @@ fn end_block(compression: Compression) -> Piece {
         Compression::Gzip => stored_frame(Compression::Gzip, COPY_END),
         Compression::Zstd => COPY_END.to_vec(),
     };
-    Piece::Content { block: Block { content, frame: None }, rows: 0, text_bytes: 0 }
+    Piece::Content { block: Block { content, frame: None }, rows: 0, text_bytes: 0, done: Done::default() }
 }
 
 /// A table of the dump and how it will be read.

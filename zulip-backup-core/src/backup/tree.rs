@@ -6,10 +6,10 @@ use std::os::unix::fs::MetadataExt;
 use camino::Utf8Path;
 
 use crate::archive::{EntryKind, Header, Link, MemberName, MemberTarget};
-use crate::backup::files::{FileJob, Item, LARGE_BYTES};
+use crate::backup::files::{FileJob, Item, large_bytes};
 use crate::backup::piece::Piece;
 use crate::backup::pipeline::Plan;
-use crate::codec::FRAME_BYTES;
+use crate::codec::Compression;
 use crate::fs::{OwnerNames, Walk, WalkEntry, WalkKind};
 use crate::{Error, ErrorKind, Finding, Result, fs};
 
@@ -26,6 +26,8 @@ pub(super) struct Tree<'a> {
     pub(super) task: &'static str,
     /// Whether the backup fails when a file cannot be read.
     pub(super) required: bool,
+    /// How the archive is compressed: it decides how much goes into one frame.
+    pub(super) compression: Compression,
 }
 
 impl Tree<'_> {
@@ -68,13 +70,15 @@ impl Tree<'_> {
                 }))?;
             }
             let Some(kind) = self.kind(&entry, &name, &found)? else { continue };
-            let large = kind == EntryKind::File && entry.metadata.len() >= LARGE_BYTES;
+            let large = kind == EntryKind::File && entry.metadata.len() >= large_bytes(self.compression);
             if kind == EntryKind::File {
                 seen(&entry.relative, &found)?;
             }
             let item = self.item(entry.path, header(name, kind, &entry.metadata, owners));
             let size = entry.metadata.len();
-            if !items.is_empty() && (large || bytes + size > FRAME_BYTES as u64 || items.len() >= MAX_ITEMS) {
+            if !items.is_empty()
+                && (large || bytes + size > self.compression.frame_bytes() as u64 || items.len() >= MAX_ITEMS)
+            {
                 plan.job(FileJob::Small(std::mem::take(&mut items)))?;
                 bytes = 0;
             }

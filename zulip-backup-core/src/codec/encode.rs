@@ -12,7 +12,45 @@ enum Inner {
     // libdeflate is used for whole blocks because it is 1.4 to 2.2 times as fast as zlib-rs at the same level and packs
     // 3 to 13 % tighter (measured on Zulip's tables); flate2 serves the streams.
     Gzip(Box<libdeflater::Compressor>),
-    Zstd(Box<zstd::bulk::Compressor<'static>>),
+    Zstd(Box<Zstd>),
+}
+
+/// zstd at the level asked for, and at the lightest for what does not get smaller by more work.
+struct Zstd {
+    asked: zstd::bulk::Compressor<'static>,
+    light: zstd::bulk::Compressor<'static>,
+    level: i32,
+}
+
+/// From this level on it pays to look whether content gets smaller by it.
+const WORTH_A_PROBE: i32 = 5;
+
+/// How much of a block is compressed twice to see it.
+const PROBE_BYTES: usize = 128 << 10;
+
+impl Zstd {
+    fn new(level: i32) -> std::io::Result<Self> {
+        let compressor = |level| {
+            let mut compressor = zstd::bulk::Compressor::new(level)?;
+            compressor.include_checksum(true)?;
+            Ok::<_, std::io::Error>(compressor)
+        };
+        Ok(Self { asked: compressor(level)?, light: compressor(1)?, level })
+    }
+
+    /// Tables of nothing but numbers, of which Zulip's second largest is one, get 5 % smaller at level 7 than at level 1,
+    /// for ten times the work; text gets 25 % smaller. A stretch in the middle tells which it is.
+    fn frame(&mut self, content: &[u8]) -> std::io::Result<Vec<u8>> {
+        if self.level >= WORTH_A_PROBE && content.len() > 4 * PROBE_BYTES {
+            let start = (content.len() - PROBE_BYTES) / 2;
+            let probe = &content[start..start + PROBE_BYTES];
+            let (asked, light) = (self.asked.compress(probe)?.len(), self.light.compress(probe)?.len());
+            if asked * 100 > light * 93 {
+                return self.light.compress(content);
+            }
+        }
+        self.asked.compress(content)
+    }
 }
 
 impl FrameEncoder {
@@ -30,11 +68,7 @@ impl FrameEncoder {
                     .map_err(|_| Error::new(ErrorKind::Usage, format!("gzip has no level {level}")))?;
                 Inner::Gzip(Box::new(libdeflater::Compressor::new(level)))
             }
-            Compression::Zstd => {
-                let mut compressor = zstd::bulk::Compressor::new(level).map_err(zstd_error)?;
-                compressor.include_checksum(true).map_err(zstd_error)?;
-                Inner::Zstd(Box::new(compressor))
-            }
+            Compression::Zstd => Inner::Zstd(Box::new(Zstd::new(level).map_err(zstd_error)?)),
         };
         Ok(Self { inner })
     }
@@ -60,7 +94,7 @@ impl FrameEncoder {
                 frame.shrink_to_fit();
                 frame
             }
-            Inner::Zstd(compressor) => compressor.compress(content).map_err(zstd_error)?,
+            Inner::Zstd(zstd) => zstd.frame(content).map_err(zstd_error)?,
         };
         if frame.len() > content.len() + 32 { Ok(stored_frame(self.compression(), content)) } else { Ok(frame) }
     }
