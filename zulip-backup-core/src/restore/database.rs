@@ -4,14 +4,19 @@
 //!
 //! A dump in one of our archives is never unpacked. `pg_restore` gets a directory with nothing but the table of contents
 //! and makes the tables; the rows go from the archive's frames straight into COPY on several connections, largest table
-//! first; then `pg_restore -j` makes indexes, constraints and triggers.
+//! first, and where one table's rows are in, its keys and indexes are made while others are loaded; then `pg_restore -j`
+//! makes foreign keys, triggers and all the rest.
 
 mod analyze;
 mod check;
 mod dictionaries;
 mod dump_file;
 mod indexed;
+mod indexes;
+mod loader;
+mod loading;
 mod programs;
+mod queue;
 mod rows;
 mod toc;
 

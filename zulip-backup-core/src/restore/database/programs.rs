@@ -207,7 +207,7 @@ fn prepare(command: &mut Command, target: &ConnectOptions, jobs: usize) -> Resul
 
 /// How much memory the making of one index may take: an eighth of what is free on this machine, shared by all
 /// connections, between 64 and 512 MiB. More makes sorting no faster.
-fn work_memory_mb(jobs: usize) -> u64 {
+pub(super) fn work_memory_mb(jobs: usize) -> u64 {
     let meminfo = fs::read_to_string(Utf8Path::new("/proc/meminfo")).unwrap_or_default();
     let free_kb: Option<u64> = meminfo
         .lines()
