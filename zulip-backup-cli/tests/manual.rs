@@ -1,0 +1,36 @@
+//! What the manual promises about the programs' words.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used)] // a test
+
+use std::collections::BTreeSet;
+
+use camino::Utf8Path;
+
+/// The codes that the sources give to [`Finding`](zulip_backup_core::Finding)s by name.
+fn codes(directory: &Utf8Path, found: &mut BTreeSet<String>) {
+    for entry in directory.read_dir_utf8().unwrap() {
+        let path = entry.unwrap().into_path();
+        if path.is_dir() {
+            codes(&path, found);
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        for made in ["Finding::error(", "Finding::warning(", "Finding::note("] {
+            let calls = text.split(made).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+            found.extend(calls.map(|rest| rest.split('"').next().unwrap().to_owned()));
+        }
+    }
+}
+
+#[test]
+fn every_code_of_a_finding_is_explained() {
+    let workspace = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut found = BTreeSet::new();
+    for package in ["zulip-backup-core", "zulip-backup-cli"] {
+        codes(&workspace.join(package).join("src"), &mut found);
+    }
+    assert!(found.len() > 60, "{found:?}");
+    let manual = include_str!("../../docs/findings.md");
+    let missing: Vec<&String> = found.iter().filter(|code| !manual.contains(&format!("`{code}`"))).collect();
+    assert!(missing.is_empty(), "docs/findings.md does not explain {missing:?}");
+}
