@@ -1,4 +1,4 @@
-//! `restore`, as far as it goes before anything is changed.
+//! `restore`, with what comes before and after.
 #![allow(clippy::unwrap_used)] // a test
 
 #[path = "support/fixture.rs"]
@@ -27,6 +27,48 @@ fn a_dry_run_tells_the_plan_and_what_speaks_against_it() {
     }
     assert!(!state.exists() || state.read_dir_utf8().unwrap().next().is_none(), "a dry run has written a journal");
     assert!(!text(&done).contains("hunter2"));
+}
+
+#[test]
+fn a_restore_is_undone_and_done_again_for_good() {
+    let server = Server::new();
+    let url = server.database_url();
+    server.create("zulip.tar.gz", &[]);
+    server.host.answer("RABBITMQ_HOST", "127.0.0.1");
+    server.sql("DELETE FROM zerver_message WHERE id > 10");
+    server.host.write("/etc/zulip/settings.py", "EXTERNAL_HOST = 'later.example.com'\n");
+    let settings = || std::fs::read_to_string(server.host.path("/etc/zulip/settings.py")).unwrap();
+    let flags = ["--database-url", &url, "--json", "--yes"];
+    let run = |words: &[&str], row: &str| {
+        let done = server.run(&[words, &flags[..]].concat());
+        assert!(matches!(done.status.code(), Some(0 | 1)), "{words:?}: {}", text(&done));
+        assert!(!text(&done).contains("hunter2"));
+        let report: Value = serde_json::from_str(&stdout(&done)).unwrap();
+        let manual = include_str!("../../docs/cli.md");
+        let row = manual.lines().find(|line| line.starts_with(row)).unwrap();
+        let keys: Vec<&String> = report.as_object().unwrap().keys().collect();
+        assert!(keys.iter().all(|key| row.contains(&format!("`{key}`"))), "docs/cli.md does not know all of {keys:?}");
+        report
+    };
+
+    let report = run(&["restore", "zulip.tar.gz", "--skip-uploads"], "| `restore` |");
+    assert_eq!((report["switched"].as_bool(), report["database"]["rows"].as_u64()), (Some(true), Some(1000)));
+    assert!(report["database"]["kept"].as_str().is_some_and(|name| name.contains("_before_")), "{report}");
+    assert_eq!(server.messages(), 1000);
+    assert!(settings().contains("chat.example.com"));
+
+    let report = run(&["restore", "--rollback"], "| `restore --commit`, `restore --rollback` |");
+    assert_eq!(report["rolled_back"], true);
+    assert_eq!(server.messages(), 10);
+    assert!(settings().contains("later.example.com"));
+
+    run(&["restore", "zulip.tar.gz", "--skip-uploads"], "| `restore` |");
+    let report = run(&["restore", "--commit"], "| `restore --commit`, `restore --rollback` |");
+    assert_eq!(report["rolled_back"], false);
+    assert_eq!(server.messages(), 1000);
+    let again = server.run(&[&["restore", "--rollback"], &flags[..]].concat());
+    assert_eq!(again.status.code(), Some(6), "{}", text(&again));
+    assert_eq!(server.messages(), 1000);
 }
 
 #[test]

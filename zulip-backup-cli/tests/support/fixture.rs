@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 pub use fake_deployment::FakeHost;
-use zulip_backup_core::postgres::Cluster;
+use zulip_backup_core::postgres::{Cluster, ConnectOptions};
 
 /// The command under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_zulip-backup");
@@ -85,6 +85,21 @@ impl Server {
             format!("host={} port={} user=postgres dbname={name}", options.hosts[0], options.ports[0])
         };
         self.database_url.get_or_init(make).clone()
+    }
+
+    /// How many messages the database has now.
+    pub fn messages(&self) -> i64 {
+        let mut client = self.database().connect("test").unwrap();
+        client.query_one("SELECT count(*) FROM zerver_message", &[]).unwrap().get(0)
+    }
+
+    /// Changes the database.
+    pub fn sql(&self, text: &str) {
+        self.database().connect("test").unwrap().batch_execute(text).unwrap();
+    }
+
+    fn database(&self) -> ConnectOptions {
+        self.database_url().parse().unwrap()
     }
 
     /// A path in there.
