@@ -61,11 +61,11 @@ impl Compression {
     /// The level used when none is asked for.
     ///
     /// gzip: libdeflate's 6 packs tighter than zlib's 6, so that an archive is not larger than upstream's.
-    /// zstd: 7, which keeps up with the server's COPY on as many processors, and is a quarter smaller than gzip on text.
+    /// zstd: 6, which keeps up with the server's COPY on as many processors, and is a quarter smaller than gzip on text.
     pub fn default_level(self) -> i32 {
         match self {
             Self::Gzip => 6,
-            Self::Zstd => 7,
+            Self::Zstd => 6,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! One thread's compressor.
 
+use zstd::zstd_safe::CParameter;
+
 use crate::codec::{Compression, stored_frame};
 use crate::{Error, ErrorKind, Result};
 
@@ -22,6 +24,10 @@ struct Zstd {
     level: i32,
 }
 
+/// The levels at which zstd's own parameters are bent to rows of text: matches of 6 bytes and more, remembered over a
+/// whole frame. Level 6 is then as small as level 7 was, for three quarters of its work.
+const TUNED: std::ops::RangeInclusive<i32> = 5..=8;
+
 /// From this level on it pays to look whether content gets smaller by it.
 const WORTH_A_PROBE: i32 = 5;
 
@@ -33,13 +39,18 @@ impl Zstd {
         let compressor = |level| {
             let mut compressor = zstd::bulk::Compressor::new(level)?;
             compressor.include_checksum(true)?;
+            if TUNED.contains(&level) {
+                compressor.set_parameter(CParameter::MinMatch(6))?;
+                compressor.set_parameter(CParameter::HashLog(20))?;
+                compressor.set_parameter(CParameter::ChainLog(20))?;
+            }
             Ok::<_, std::io::Error>(compressor)
         };
         Ok(Self { asked: compressor(level)?, light: compressor(1)?, level })
     }
 
-    /// Tables of nothing but numbers, of which Zulip's second largest is one, get 5 % smaller at level 7 than at level 1,
-    /// for ten times the work; text gets 25 % smaller. A stretch in the middle tells which it is.
+    /// Tables of nothing but numbers, of which Zulip's second largest is one, get 3 % smaller at level 6 than at level 1,
+    /// for three times the work; text gets 25 % smaller. A stretch in the middle tells which it is.
     fn frame(&mut self, content: &[u8]) -> std::io::Result<Vec<u8>> {
         if self.level >= WORTH_A_PROBE && content.len() > 4 * PROBE_BYTES {
             let start = (content.len() - PROBE_BYTES) / 2;

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::TableRows;
 use super::indexes::{self, TableIndexes};
 use super::loader::{Job, Loader};
+use super::programs::INDEX_MEMORY;
 use super::queue::Queue;
-use super::{TableRows, programs};
 use crate::archive::{IndexedArchive, Walker};
 use crate::postgres::dump::{CopyFacts, Toc, TocEntry};
 use crate::postgres::{ConnectOptions, column, error};
@@ -108,12 +109,11 @@ impl Loading<'_> {
         let mut client = self.target.connect(APPLICATION)?;
         let prepared = |failure| error("prepare a connection for loading", failure);
         // What pg_restore sets, the dump's own settings included.
-        let memory = programs::work_memory_mb(self.jobs);
         client
             .batch_execute(&format!(
                 "SET synchronous_commit = off; SET client_encoding = 'UTF8'; SET statement_timeout = 0;
                  SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET row_security = off;
-                 SET maintenance_work_mem = '{memory}MB'; SET max_parallel_maintenance_workers = 1;
+                 SET maintenance_work_mem = '{INDEX_MEMORY}'; SET max_parallel_maintenance_workers = 0;
                  SET default_tablespace = ''; SELECT pg_catalog.set_config('search_path', '', false)"
             ))
             .map_err(prepared)?;
