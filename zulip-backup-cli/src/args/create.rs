@@ -39,7 +39,7 @@ pub struct CreateArgs {
     /// How to compress; Zulip's own restore-backup reads gzip only [default: by the output's name, else gzip]
     #[arg(long, value_name = "METHOD", value_parser = PossibleValuesParser::new(["gzip", "zstd"]).try_map(|name| name.parse::<Compression>()))]
     pub compression: Option<Compression>,
-    /// How hard to compress: 1 to 12 for gzip [default: 6], 1 to 19 for zstd [default: 3]
+    /// How hard to compress: 1 to 12 for gzip [default: 6], 1 to 19 for zstd [default: 6]
     #[arg(long, value_name = "N")]
     pub level: Option<i32>,
     /// How many threads and database connections [default: the machine's processors]

@@ -67,6 +67,7 @@ fn bench(arguments: &Arguments) -> Result<()> {
     drop(small);
     let server = host(&work.join("server"), arguments.messages, arguments.uploads_bytes)?;
     println!("{}\n", summary(&server));
+    settle(&server)?;
     measure_all(&tool, &server, &work, &memory, &mut table)?;
     table.print();
     Ok(())
@@ -87,6 +88,15 @@ fn summary(host: &SampleHost) -> String {
     let (major, messages, uploads) = (host.cluster().major(), host.sample().options().messages, host.uploads());
     let (rows, files, bytes) = (host.rows(), uploads.files, units::bytes(uploads.bytes));
     format!("server     PostgreSQL {major}, {messages} messages, {rows} rows, {files} files of {bytes}")
+}
+
+/// Lets the server do what the step before left to it: vacuuming and writing out millions of new rows would otherwise be
+/// charged to the step that comes next.
+fn settle(server: &SampleHost) -> Result<()> {
+    server.database().connect("bench")?.batch_execute("VACUUM (ANALYZE)")?;
+    server.cluster().connect_options("postgres").connect("bench")?.batch_execute("CHECKPOINT")?;
+    let flushed = Command::new("sync").status()?;
+    if flushed.success() { Ok(()) } else { Err("sync failed".into()) }
 }
 
 fn create(tool: &Utf8Path, server: &SampleHost, output: &Utf8Path) -> Result<Measured> {
@@ -132,8 +142,10 @@ fn measure_all(
     }
     table.add("inspect, best of 5", &inspect, None);
     table.goal(Goal::at_most("inspect, in ms", inspect.wall * 1000.0, 50.0));
+    settle(server)?;
     let restore = upstream::restore(server, &theirs.archive, work)?;
     table.add("upstream: tar -xz twice, dropdb, createdb, pg_restore", &restore, None);
+    settle(server)?;
     let command = ["restore", gzip.as_str(), "--yes", "--no-progress", "-q"];
     let ours = run(Command::new(tool).args(server.flags()).args(command), &[0, 1])?;
     table.add("restore", &ours, None);
