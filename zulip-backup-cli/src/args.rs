@@ -3,6 +3,7 @@
 mod archive;
 mod create;
 mod drill;
+mod export;
 mod output;
 mod restore;
 mod site;
@@ -19,6 +20,7 @@ use zulip_backup_core::postgres::dump::toc::KNOWN;
 pub use archive::{ExtractArgs, InspectArgs, VerifyArgs};
 pub use create::CreateArgs;
 pub use drill::DrillArgs;
+pub use export::ExportArgs;
 pub use output::{ColorWhen, OutputArgs};
 pub use restore::RestoreArgs;
 pub use site::SiteArgs;
@@ -58,6 +60,7 @@ pub enum Verb {
     Extract(ExtractArgs),
     Restore(RestoreArgs),
     Drill(DrillArgs),
+    Export(ExportArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }

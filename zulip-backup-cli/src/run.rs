@@ -3,6 +3,7 @@
 mod archive;
 mod create;
 mod drill;
+mod export;
 mod restore;
 mod site;
 mod utility;
@@ -58,6 +59,7 @@ fn execute(args: Args, words: Vec<OsString>) -> u8 {
         Verb::Extract(verb) => archive::extract(session, verb),
         Verb::Restore(verb) => restore::run(session, &verb),
         Verb::Drill(verb) => drill::run(session, verb),
+        Verb::Export(verb) => export::run(session, &verb),
         Verb::Completions(verb) => utility::completions(&verb),
         Verb::Man(verb) => utility::man(&verb),
     };

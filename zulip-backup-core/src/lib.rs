@@ -5,6 +5,7 @@ pub mod backup;
 pub mod codec;
 pub mod drill;
 mod error;
+pub mod export;
 mod finding;
 pub mod fs;
 pub mod postgres;

@@ -1,5 +1,6 @@
 //! PostgreSQL: connections, its programs, throw-away servers, dumps.
 
+mod binary;
 mod cluster;
 mod config;
 mod connect;
@@ -11,6 +12,7 @@ mod quote;
 mod rows;
 mod snapshot;
 
+pub use binary::{BinaryRow, BinaryRows, integer};
 pub use cluster::{Cluster, ClusterBuilder, Durability};
 pub use config::{ConnectOptions, Environment, SslMode};
 pub use facts::{DatabaseFacts, Extension, TextSearchDictionary, applied_migrations};
@@ -18,4 +20,4 @@ pub use fault::{ServerError, column, error, sqlstate};
 pub use programs::{Programs, ServerPrograms};
 pub(crate) use quote::quote_identifier;
 pub use rows::RowReader;
-pub use snapshot::{Invitation, Snapshot, SnapshotState, TableSize};
+pub use snapshot::{Invitation, Purpose, Snapshot, SnapshotState, TableSize};

@@ -14,7 +14,11 @@
 
 mod catalog;
 mod ddl;
+mod export;
+mod live;
 mod objects;
 
 pub use catalog::{Catalog, Check, Column, ForeignKey, Identity, Index, StatisticsObject, Table, Unique};
 pub use ddl::{Ddl, Section, Statement};
+pub use export::{Encoding, ExportSchema, ExportTable, Field, Files, Migrations, RowList, RowRule, Source};
+pub use live::compare_live;

@@ -10,7 +10,7 @@ use zulip_backup_core::archive::{Archive, IndexLine, Manifest, Member, VerifyOpt
 use zulip_backup_core::backup::{BackupOptions, BackupReport, plan};
 use zulip_backup_core::codec::Compression;
 use zulip_backup_core::postgres::dump::{Toc, read_live_toc};
-use zulip_backup_core::postgres::{Cluster, Environment, Programs, Snapshot};
+use zulip_backup_core::postgres::{Cluster, Environment, Programs, Purpose, Snapshot};
 use zulip_backup_core::{ErrorKind, Finding, Progress, Recorder, Silent};
 use zulip_backup_examples::{SampleHost, SampleOptions};
 
@@ -160,7 +160,7 @@ fn the_table_of_contents_is_pg_dumps_own_to_the_byte() {
     let pg_dump = programs.path("pg_dump");
     // The time of the dump is in the file, in seconds: try until both fall into one second.
     for attempt in 0.. {
-        let snapshot = Snapshot::take(&options, "test").unwrap();
+        let snapshot = Snapshot::take(&options, "test", Purpose::Backup).unwrap();
         let ours = read_live_toc(&pg_dump, &options, snapshot.id()).unwrap();
         drop(snapshot);
         let directory = stage.dir.join(format!("dump-{attempt}"));
@@ -402,7 +402,7 @@ fn outputs_that_exist_or_lie_in_what_is_backed_up_are_refused() {
 #[test]
 fn two_backups_of_one_database_do_not_run_at_once() {
     let stage = stage(SampleOptions { messages: 100, ..SampleOptions::default() });
-    let first = Snapshot::take(&stage.host.database(), "zulip-backup pid 4711 on elsewhere").unwrap();
+    let first = Snapshot::take(&stage.host.database(), "zulip-backup pid 4711 on elsewhere", Purpose::Backup).unwrap();
     let options = BackupOptions::default().output(stage.dir.join("a.tar.gz"));
     let error = plan(&stage.host.site().unwrap(), &options, &Silent).unwrap().execute(&Silent).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked);

@@ -22,7 +22,7 @@ fn a_real_servers_rows_and_files_are_those_in_upstreams_backup() {
     if !shared.exists() {
         return println!("skipped: no real server's data at {shared}");
     }
-    let world = real(shared);
+    let world = World::real(shared);
     let upstream = Archive::open(&shared.join("golden-backup.tar.gz")).unwrap();
     let expected = tables(&upstream);
     assert_eq!(expected["zulip.zerver_message"].len(), 3200);
@@ -49,34 +49,6 @@ fn a_real_servers_rows_and_files_are_those_in_upstreams_backup() {
         let same = Command::new("diff").args(["-r", ours.as_str(), theirs.as_str()]).output().unwrap();
         assert!(same.status.success(), "{}", String::from_utf8_lossy(&same.stdout));
     }
-}
-
-/// A host with the real server's database and files.
-fn real(shared: &Utf8Path) -> World {
-    let world = World::new(|_| ());
-    let pg_restore = world.cluster.programs().path("pg_restore");
-    let dump = shared.join("zulip-small.dump");
-    let list = Command::new(&pg_restore).args(["-l", dump.as_str()]).output().unwrap();
-    let list = String::from_utf8(list.stdout).unwrap();
-    // The dictionary's files are on Zulip servers only, and nothing else needs it.
-    let wanted: Vec<&str> = list.lines().filter(|line| !line.contains("TEXT SEARCH")).collect();
-    let path = world.path("list");
-    std::fs::write(&path, wanted.join("\n")).unwrap();
-    let mut command = Command::new(&pg_restore);
-    world.cluster.connect_options("zulip").apply_to_command(&mut command).unwrap();
-    let arguments =
-        ["--exit-on-error", "--no-owner", "--role=zulip", "-d", "zulip", "-L", path.as_str(), dump.as_str()];
-    let restored = command.args(arguments).output().unwrap();
-    assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
-    world.host.remove("/home/zulip/uploads");
-    let home = world.host.path("/home/zulip");
-    let unpacked =
-        Command::new("tar").args(["-xzf", shared.join("uploads.tar.gz").as_str(), "-C", home.as_str()]).status();
-    assert!(unpacked.unwrap().success());
-    let secrets = std::fs::read_to_string(shared.join("zulip-secrets.conf")).unwrap();
-    world.host.write("/etc/zulip/zulip-secrets.conf", &secrets);
-    world.host.mode("/etc/zulip/zulip-secrets.conf", 0o640);
-    world
 }
 
 /// The rows of every table of a dump as COPY text, in order of the text: where rows lie in a table is nobody's business.

@@ -18,7 +18,7 @@ use crate::backup::tree::{Tree, header};
 use crate::codec::{Compression, FrameEncoder};
 use crate::fs::{LockFile, Output, OwnerNames};
 use crate::postgres::dump::read_live_toc;
-use crate::postgres::{Snapshot, applied_migrations};
+use crate::postgres::{Purpose, Snapshot, applied_migrations};
 use crate::{Error, ErrorKind, Finding, Progress, Result, Task, fs};
 
 /// What the server's lists show a connection of this process as.
@@ -164,7 +164,7 @@ impl Run<'_> {
         let (Some(connection), Some(planned)) = (&self.plan.connection, &self.plan.database) else {
             return Ok((None, None));
         };
-        let mut snapshot = Snapshot::take(connection, &application())?;
+        let mut snapshot = Snapshot::take(connection, &application(), Purpose::Backup)?;
         self.mtime = u64::try_from(snapshot.facts().taken_at.as_second()).unwrap_or(self.mtime);
         self.versions()?;
         self.progress.message(&format!("snapshot of {} taken at {}", planned.connection, snapshot.facts().taken_at));

@@ -1,7 +1,7 @@
 //! Whole trees: made, moved, exchanged, removed.
 
 use std::ffi::OsString;
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind as IoKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 
@@ -140,15 +140,50 @@ pub(crate) fn overwrite(path: &Utf8Path, content: &[u8]) -> Result<()> {
     file.write_all(content).and_then(|()| file.sync_all()).map_err(|error| Error::io("write", path, error))
 }
 
-/// Writes a new private file from a reader, for `owner` where it is another than this process.
-pub(crate) fn write_new(path: &Utf8Path, content: &mut dyn Read, owner: Option<(u32, u32)>) -> Result<u64> {
-    let failed = |error| Error::io("write", path, error);
-    let mut file = OpenOptions::new()
+/// A new file, for its owner alone.
+pub(crate) fn create_new(path: &Utf8Path) -> Result<File> {
+    OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)
-        .map_err(|error| Error::io("create", path, error))?;
+        .map_err(|error| Error::io("create", path, error))
+}
+
+/// What was copied.
+pub(crate) struct Copied {
+    /// Bytes.
+    pub(crate) bytes: u64,
+    /// When the content was last changed: seconds and nanoseconds since 1970.
+    pub(crate) mtime: (i64, i64),
+}
+
+/// Copies a file to a new one, with the directories above it; it keeps its time and gets the mode 0600. `None` where there
+/// is no such file.
+pub(crate) fn copy_file(from: &Utf8Path, to: &Utf8Path) -> Result<Option<Copied>> {
+    let mut source = match super::open_for_backup(from.as_std_path()) {
+        Ok(source) => source,
+        Err(error) if error.kind() == IoKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("read", from, error)),
+    };
+    let metadata = source.metadata().map_err(|error| Error::io("look at", from, error))?;
+    if !metadata.is_file() {
+        return Ok(None);
+    }
+    if let Some(parent) = to.parent() {
+        create_private_dirs(parent)?;
+    }
+    let mut target = create_new(to)?;
+    let bytes = std::io::copy(&mut source, &mut target).map_err(|error| Error::io("copy", from, error))?;
+    let modified = metadata.modified().map_err(|error| Error::io("look at", from, error))?;
+    target.set_modified(modified).map_err(|error| Error::io("set the time of", to, error))?;
+    Ok(Some(Copied { bytes, mtime: (metadata.mtime(), metadata.mtime_nsec()) }))
+}
+
+/// Writes a new private file from a reader, for `owner` where it is another than this process.
+pub(crate) fn write_new(path: &Utf8Path, content: &mut dyn Read, owner: Option<(u32, u32)>) -> Result<u64> {
+    let failed = |error| Error::io("write", path, error);
+    let mut file = create_new(path)?;
     let copied = std::io::copy(content, &mut file).map_err(failed)?;
     if let Some((uid, gid)) = owner {
         super::chown(path, uid, gid)?;

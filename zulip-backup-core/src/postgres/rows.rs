@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, NoTls};
 
 use crate::postgres::connect::Failure;
-use crate::postgres::{ConnectOptions, error};
+use crate::postgres::{BinaryRow, BinaryRows, ConnectOptions, error};
 use crate::{Error, ErrorKind, Result};
 
 /// A connection for COPY TO STDOUT.
@@ -71,5 +71,20 @@ impl RowReader {
             }
             Ok(())
         })
+    }
+
+    /// Runs a `COPY … TO STDOUT (FORMAT binary)` and hands every row to `each`, in order.
+    ///
+    /// # Errors
+    /// As [`copy`](Self::copy).
+    pub fn copy_binary(
+        &mut self,
+        doing: &str,
+        statement: &str,
+        mut each: impl FnMut(BinaryRow<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let mut rows = BinaryRows::default();
+        self.copy(doing, statement, |bytes| rows.push(bytes, &mut each))?;
+        rows.finish()
     }
 }

@@ -6,8 +6,33 @@ use postgres::Client;
 use crate::postgres::{ConnectOptions, RowReader, column, error};
 use crate::{Error, ErrorKind, Result};
 
-/// Number of the advisory lock that keeps two backups of one database apart: `zulipbak` in ASCII, halved.
-const ADVISORY_LOCK: (i32, i32) = (0x7a75_6c69, 0x7062_616b);
+/// What a snapshot is for: two of the same purpose are kept apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A backup of the database.
+    Backup,
+    /// An export of the organisation with this id.
+    Export(i64),
+}
+
+impl Purpose {
+    /// Number of the advisory lock: `zulipbak` in ASCII, halved, or the organisation's.
+    fn lock(self) -> (i32, i32) {
+        match self {
+            Self::Backup => (0x7a75_6c69, 0x7062_616b),
+            Self::Export(realm) => (0x7a75_6c65, i32::try_from(realm).unwrap_or(0)),
+        }
+    }
+}
+
+impl std::fmt::Display for Purpose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Backup => f.write_str("backup of this database"),
+            Self::Export(_) => f.write_str("export of this organisation"),
+        }
+    }
+}
 
 /// What every session that reads rows sets, so that the text of a value depends on nothing but the value: what pg_dump
 /// sets for the same reason.
@@ -55,12 +80,12 @@ impl Snapshot {
     /// changes of the schema.
     ///
     /// # Errors
-    /// `Locked` when another backup of this database runs, `Postgres` for what the server answers.
-    pub fn take(options: &ConnectOptions, application: &str) -> Result<Self> {
+    /// `Locked` when another of the same purpose runs, `Postgres` for what the server answers.
+    pub fn take(options: &ConnectOptions, application: &str, purpose: Purpose) -> Result<Self> {
         let mut leader = options.connect(application)?;
         let failed = |failure| error("take a snapshot", failure);
         leader.batch_execute(SESSION).map_err(failed)?;
-        lock_out_others(&mut leader)?;
+        lock_out_others(&mut leader, purpose)?;
         leader.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").map_err(failed)?;
         lock_tables(&mut leader)?;
         let row = leader
@@ -146,9 +171,9 @@ impl Invitation {
     }
 }
 
-fn lock_out_others(leader: &mut Client) -> Result<()> {
-    let failed = |failure| error("take the backup's advisory lock", failure);
-    let (high, low) = ADVISORY_LOCK;
+fn lock_out_others(leader: &mut Client, purpose: Purpose) -> Result<()> {
+    let failed = |failure| error("take the advisory lock", failure);
+    let (high, low) = purpose.lock();
     let taken: bool = leader.query_one("SELECT pg_try_advisory_lock($1, $2)", &[&high, &low]).map_err(failed)?.get(0);
     if taken {
         return Ok(());
@@ -165,7 +190,7 @@ fn lock_out_others(leader: &mut Client) -> Result<()> {
         .map_err(failed)?
         .and_then(|row| row.get::<_, Option<String>>(0))
         .unwrap_or_else(|| "another session".to_owned());
-    Err(Error::new(ErrorKind::Locked, format!("another backup of this database runs: {holder}"))
+    Err(Error::new(ErrorKind::Locked, format!("another {purpose} runs: {holder}"))
         .with_hint("wait until it is done, or end it"))
 }
 

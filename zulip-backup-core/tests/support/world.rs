@@ -9,6 +9,7 @@ pub mod fake_deployment;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
+use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fake_deployment::FakeHost;
@@ -84,6 +85,34 @@ impl World {
         host.write("/etc/zulip/uwsgi.ini", "[uwsgi]\n");
         let out = tempfile::tempdir().unwrap();
         Self { cluster, host, out }
+    }
+
+    /// A host with the real server's database and files.
+    pub fn real(shared: &Utf8Path) -> Self {
+        let world = Self::new(|_| ());
+        let pg_restore = world.cluster.programs().path("pg_restore");
+        let dump = shared.join("zulip-small.dump");
+        let list = Command::new(&pg_restore).args(["-l", dump.as_str()]).output().unwrap();
+        let list = String::from_utf8(list.stdout).unwrap();
+        // The dictionary's files are on Zulip servers only, and nothing else needs it.
+        let wanted: Vec<&str> = list.lines().filter(|line| !line.contains("TEXT SEARCH")).collect();
+        let path = world.path("list");
+        std::fs::write(&path, wanted.join("\n")).unwrap();
+        let mut command = Command::new(&pg_restore);
+        world.cluster.connect_options("zulip").apply_to_command(&mut command).unwrap();
+        let arguments =
+            ["--exit-on-error", "--no-owner", "--role=zulip", "-d", "zulip", "-L", path.as_str(), dump.as_str()];
+        let restored = command.args(arguments).output().unwrap();
+        assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+        world.host.remove("/home/zulip/uploads");
+        let home = world.host.path("/home/zulip");
+        let unpacked =
+            Command::new("tar").args(["-xzf", shared.join("uploads.tar.gz").as_str(), "-C", home.as_str()]).status();
+        assert!(unpacked.unwrap().success());
+        let secrets = std::fs::read_to_string(shared.join("zulip-secrets.conf")).unwrap();
+        world.host.write("/etc/zulip/zulip-secrets.conf", &secrets);
+        world.host.mode("/etc/zulip/zulip-secrets.conf", 0o640);
+        world
     }
 
     pub fn connect(&self) -> Client {

@@ -1,0 +1,23 @@
+//! Exporting one organisation: upstream's logical format, from one snapshot of the database.
+//!
+//! All rows are read on connections that share a snapshot, decoded from binary COPY straight into the bytes of the files.
+//! What is exported is declared in [`ExportSchema`](crate::schema::ExportSchema); which rows, in `scope` and `select`.
+
+mod execute;
+mod files;
+mod json;
+mod messages;
+mod migrations;
+mod options;
+mod plan;
+mod realms;
+mod record;
+mod report;
+mod scope;
+mod select;
+mod tables;
+
+pub use options::{Compat, ExportOptions, Kind};
+pub use plan::{ExportPlan, plan};
+pub use realms::{RealmSummary, realms};
+pub use report::ExportReport;

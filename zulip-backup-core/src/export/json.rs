@@ -1,0 +1,366 @@
+//! Values as upstream's exporter writes them: the bytes are orjson's, two spaces a level.
+//!
+//! Values come in PostgreSQL's binary form and go straight into the bytes of the file.
+
+use crate::postgres::integer;
+use crate::schema::Encoding;
+use crate::{Error, ErrorKind, Result};
+
+/// Microseconds from 1970 to PostgreSQL's own epoch, 2000.
+const EPOCH: i64 = 946_684_800_000_000;
+
+/// Writes a value that is not NULL, at `depth` levels of indentation.
+///
+/// # Errors
+/// `Postgres` where the bytes are not of the type that was declared, in a few words without the column's name.
+pub(super) fn value(out: &mut Vec<u8>, encoding: Encoding, bytes: &[u8], depth: usize) -> Result<()> {
+    match encoding {
+        Encoding::Integer => {
+            number(out, integer(bytes).ok_or_else(|| wrong("integer", bytes))?);
+            Ok(())
+        }
+        Encoding::Boolean => {
+            out.extend_from_slice(match bytes {
+                [0] => b"false",
+                [1] => b"true",
+                _ => return Err(wrong("boolean", bytes)),
+            });
+            Ok(())
+        }
+        Encoding::Text => {
+            string(out, bytes);
+            Ok(())
+        }
+        Encoding::Seconds => seconds(out, microseconds(bytes)?),
+        Encoding::Iso => iso(out, microseconds(bytes)?),
+        Encoding::Json => match bytes {
+            [1, text @ ..] => json(out, text, depth),
+            _ => Err(wrong("jsonb", bytes)),
+        },
+        Encoding::Uuid => uuid(out, bytes),
+        Encoding::Tsvector => tsvector(out, bytes),
+    }
+}
+
+/// A whole number.
+pub(super) fn number(out: &mut Vec<u8>, value: i64) {
+    let mut digits = [0_u8; 20];
+    let mut at = digits.len();
+    let mut rest = value.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if value < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// A string in quotes. Only what JSON demands is escaped, and nothing above 0x7e.
+pub(super) fn string(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'"');
+    escaped(out, text);
+    out.push(b'"');
+}
+
+/// The inside of a string.
+fn escaped(out: &mut Vec<u8>, text: &[u8]) {
+    let mut clean = 0;
+    for (at, &byte) in text.iter().enumerate() {
+        if !NEEDS_ESCAPE[usize::from(byte)] {
+            continue;
+        }
+        out.extend_from_slice(&text[clean..at]);
+        clean = at + 1;
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            control => {
+                const HEX: &[u8; 16] = b"0123456789abcdef";
+                out.extend_from_slice(b"\\u00");
+                out.push(HEX[usize::from(control >> 4)]);
+                out.push(HEX[usize::from(control & 15)]);
+            }
+        }
+    }
+    out.extend_from_slice(&text[clean..]);
+}
+
+static NEEDS_ESCAPE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        table[byte] = true;
+        byte += 1;
+    }
+    table[b'"' as usize] = true;
+    table[b'\\' as usize] = true;
+    table
+};
+
+/// Line end and indentation.
+pub(super) fn line(out: &mut Vec<u8>, depth: usize) {
+    out.push(b'\n');
+    out.extend(std::iter::repeat_n(b' ', depth * 2));
+}
+
+/// Microseconds since 1970 of a `timestamptz`.
+fn microseconds(bytes: &[u8]) -> Result<i64> {
+    let since_2000 = <[u8; 8]>::try_from(bytes).map(i64::from_be_bytes).map_err(|_| wrong("timestamptz", bytes))?;
+    since_2000
+        .checked_add(EPOCH)
+        .filter(|_| since_2000 != i64::MIN)
+        .ok_or_else(|| Error::new(ErrorKind::Incompatible, "is an infinite time, which an export cannot hold"))
+}
+
+/// Seconds since 1970 as Python's `float` prints them.
+#[expect(clippy::cast_precision_loss, reason = "the division rounds once, as Python's does, up to the year 2255")]
+fn seconds(out: &mut Vec<u8>, microseconds: i64) -> Result<()> {
+    float(out, microseconds as f64 / 1e6)
+}
+
+/// The shortest digits that read back as the same number, always with a point or an exponent.
+fn float(out: &mut Vec<u8>, value: f64) -> Result<()> {
+    serde_json::to_writer(&mut *out, &value)
+        .map_err(|error| Error::new(ErrorKind::Incompatible, "is no number that JSON has").with_source(error))
+}
+
+fn iso(out: &mut Vec<u8>, microseconds: i64) -> Result<()> {
+    let time = jiff::Timestamp::from_microsecond(microseconds)
+        .map_err(|error| Error::new(ErrorKind::Incompatible, "is a time out of range").with_source(error))?;
+    let format =
+        if microseconds % 1_000_000 == 0 { "\"%Y-%m-%dT%H:%M:%S+00:00\"" } else { "\"%Y-%m-%dT%H:%M:%S.%6f+00:00\"" };
+    out.extend_from_slice(time.strftime(format).to_string().as_bytes());
+    Ok(())
+}
+
+fn uuid(out: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    if bytes.len() != 16 {
+        return Err(wrong("uuid", bytes));
+    }
+    out.push(b'"');
+    for (at, byte) in bytes.iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            out.push(b'-');
+        }
+        out.push(HEX[usize::from(byte >> 4)]);
+        out.push(HEX[usize::from(byte & 15)]);
+    }
+    out.push(b'"');
+    Ok(())
+}
+
+/// PostgreSQL's text form of a `tsvector`: words in quotes, each with its positions.
+fn tsvector(out: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
+    let bad = || wrong("tsvector", bytes);
+    let (count, mut rest) = bytes.split_first_chunk::<4>().ok_or_else(bad)?;
+    let mut text = Vec::with_capacity(bytes.len() * 2);
+    for word in 0..u32::from_be_bytes(*count) {
+        let end = memchr::memchr(0, rest).ok_or_else(bad)?;
+        if word > 0 {
+            text.push(b' ');
+        }
+        text.push(b'\'');
+        for &byte in &rest[..end] {
+            if matches!(byte, b'\'' | b'\\') {
+                text.push(byte);
+            }
+            text.push(byte);
+        }
+        text.push(b'\'');
+        let (positions, after) = rest[end + 1..].split_first_chunk::<2>().ok_or_else(bad)?;
+        rest = after;
+        for position in 0..u16::from_be_bytes(*positions) {
+            let (entry, after) = rest.split_first_chunk::<2>().ok_or_else(bad)?;
+            rest = after;
+            let entry = u16::from_be_bytes(*entry);
+            text.push(if position == 0 { b':' } else { b',' });
+            number(&mut text, i64::from(entry & 0x3FFF));
+            match entry >> 14 {
+                3 => text.push(b'A'),
+                2 => text.push(b'B'),
+                1 => text.push(b'C'),
+                _ => {}
+            }
+        }
+    }
+    if !rest.is_empty() {
+        return Err(bad());
+    }
+    string(out, &text);
+    Ok(())
+}
+
+/// The text of a `jsonb`, laid out anew. PostgreSQL writes `{"a": [1, 2]}` and escapes what orjson escapes.
+fn json(out: &mut Vec<u8>, text: &[u8], depth: usize) -> Result<()> {
+    let mut depth = depth;
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        match byte {
+            b'"' => {
+                let end = string_end(text, at).ok_or_else(|| wrong("jsonb", text))?;
+                out.extend_from_slice(&text[at..end]);
+                at = end;
+                continue;
+            }
+            b'{' | b'[' => {
+                out.push(byte);
+                if matches!(text.get(at + 1), Some(b'}' | b']')) {
+                    out.push(text[at + 1]);
+                    at += 2;
+                    continue;
+                }
+                depth += 1;
+                line(out, depth);
+            }
+            b'}' | b']' => {
+                depth = depth.checked_sub(1).ok_or_else(|| wrong("jsonb", text))?;
+                line(out, depth);
+                out.push(byte);
+            }
+            b',' => {
+                out.push(byte);
+                line(out, depth);
+            }
+            b':' => out.extend_from_slice(b": "),
+            b' ' => {}
+            b't' | b'f' | b'n' => {
+                let end = at + text[at..].iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+                out.extend_from_slice(&text[at..end]);
+                at = end;
+                continue;
+            }
+            _ => {
+                let end = at + text[at..].iter().take_while(|byte| !matches!(byte, b',' | b'}' | b']' | b' ')).count();
+                plain_number(out, &text[at..end])?;
+                at = end.max(at + 1);
+                continue;
+            }
+        }
+        at += 1;
+    }
+    Ok(())
+}
+
+/// A number of a `jsonb`, as Python reads and writes it: whole ones as they are, others as doubles.
+fn plain_number(out: &mut Vec<u8>, digits: &[u8]) -> Result<()> {
+    let whole = digits.iter().enumerate().all(|(at, byte)| byte.is_ascii_digit() || at == 0 && *byte == b'-');
+    if whole && !digits.is_empty() {
+        out.extend_from_slice(digits);
+        return Ok(());
+    }
+    let value = std::str::from_utf8(digits).ok().and_then(|text| text.parse::<f64>().ok());
+    float(out, value.ok_or_else(|| wrong("jsonb", digits))?)
+}
+
+/// Behind the closing quote of the string that begins at `at`.
+fn string_end(text: &[u8], at: usize) -> Option<usize> {
+    let mut end = at + 1;
+    loop {
+        end += memchr::memchr2(b'"', b'\\', text.get(end..)?)?;
+        if text[end] == b'"' {
+            return Some(end + 1);
+        }
+        end += 2;
+    }
+}
+
+fn wrong(expected: &str, found: &[u8]) -> Error {
+    Error::new(ErrorKind::Postgres, format!("is no {expected}: {} bytes that are something else", found.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(encoding: Encoding, bytes: &[u8]) -> String {
+        let mut out = Vec::new();
+        value(&mut out, encoding, bytes, 0).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn time(microseconds: i64) -> [u8; 8] {
+        (microseconds - EPOCH).to_be_bytes()
+    }
+
+    #[test]
+    fn strings_are_escaped_where_json_demands_it_and_nowhere_else() {
+        let text = "a\"\\/\n\r\t\u{8}\u{c}\u{1}\u{1f}\u{7f}ü✨";
+        let expected = "\"a\\\"\\\\/\\n\\r\\t\\b\\f\\u0001\\u001f\u{7f}ü✨\"";
+        assert_eq!(written(Encoding::Text, text.as_bytes()), expected);
+        assert_eq!(serde_json::from_str::<String>(expected).unwrap(), text);
+    }
+
+    #[test]
+    fn times_are_shortest_floats() {
+        for (microseconds, expected) in [
+            (1_795_294_800_000_000, "1795294800.0"),
+            (1_795_291_703_837_150, "1795291703.83715"),
+            (0, "0.0"),
+            (-1, "-1e-6"),
+            (1_500_000, "1.5"),
+        ] {
+            assert_eq!(written(Encoding::Seconds, &time(microseconds)), expected);
+        }
+        assert_eq!(written(Encoding::Iso, &time(1_798_761_600_000_000)), "\"2027-01-01T00:00:00+00:00\"");
+        assert_eq!(written(Encoding::Iso, &time(1_798_761_600_000_001)), "\"2027-01-01T00:00:00.000001+00:00\"");
+        for infinite in [i64::MIN, i64::MAX] {
+            assert!(value(&mut Vec::new(), Encoding::Seconds, &infinite.to_be_bytes(), 0).is_err());
+        }
+    }
+
+    #[test]
+    fn whole_numbers_and_truth_values() {
+        for number in [0, -1, 42, i64::MAX, i64::MIN] {
+            assert_eq!(written(Encoding::Integer, &number.to_be_bytes()), number.to_string());
+        }
+        assert_eq!(written(Encoding::Integer, &7_i16.to_be_bytes()), "7");
+        assert_eq!(written(Encoding::Boolean, &[1]), "true");
+        for (encoding, bytes) in
+            [(Encoding::Boolean, &[2][..]), (Encoding::Integer, &[1, 2, 3]), (Encoding::Uuid, &[1])]
+        {
+            assert!(value(&mut Vec::new(), encoding, bytes, 0).is_err());
+        }
+    }
+
+    #[test]
+    fn jsonb_is_laid_out_as_orjson_does() {
+        let text = br#"{"a": [1, 2.50, true, null], "b": {}, "c,": "x\"}: \\", "d": [], "e": 100000000000000000000}"#;
+        let expected = "{\n    \"a\": [\n      1,\n      2.5,\n      true,\n      null\n    ],\n    \"b\": {},\n    \
+                        \"c,\": \"x\\\"}: \\\\\",\n    \"d\": [],\n    \"e\": 100000000000000000000\n  }";
+        let mut out = Vec::new();
+        value(&mut out, Encoding::Json, &[&[1], &text[..]].concat(), 1).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+        assert_eq!(written(Encoding::Json, b"\x01{}"), "{}");
+        for bad in [&b"\x01\"open"[..], b"\x01}", b"\x02{}", b"\x01{\"a\": x}"] {
+            assert!(value(&mut Vec::new(), Encoding::Json, bad, 0).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn words_of_a_search_are_written_as_postgresql_does() {
+        let mut bytes = 3_u32.to_be_bytes().to_vec();
+        bytes.extend_from_slice(b"a'b\0\0\x02\x00\x01\xc0\x05");
+        bytes.extend_from_slice(b"c\\d\0\0\x00");
+        bytes.extend_from_slice(b"e\0\0\x01\x80\x07");
+        assert_eq!(written(Encoding::Tsvector, &bytes), r#""'a''b':1,5A 'c\\\\d' 'e':7B""#);
+        assert!(value(&mut Vec::new(), Encoding::Tsvector, &bytes[..9], 0).is_err());
+    }
+
+    #[test]
+    fn a_uuid() {
+        let bytes: Vec<u8> = (0..16).map(|byte| byte * 17).collect();
+        assert_eq!(written(Encoding::Uuid, &bytes), "\"00112233-4455-6677-8899-aabbccddeeff\"");
+    }
+}

@@ -1,0 +1,188 @@
+//! What an export will do.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+
+use camino::Utf8PathBuf;
+use serde::Serialize;
+
+use crate::export::execute::APPLICATION;
+use crate::export::realms;
+use crate::export::{Compat, ExportOptions, Kind};
+use crate::postgres::ConnectOptions;
+use crate::schema::{ExportSchema, compare_live};
+use crate::site::{Site, UploadsBackend};
+use crate::units::bytes;
+use crate::{Error, ErrorKind, Finding, Result, Secret, fs};
+
+/// What an export will do, before anything is done. This is the dry run.
+#[derive(Debug, Serialize)]
+pub struct ExportPlan {
+    /// The directory that will be written.
+    pub output: Utf8PathBuf,
+    /// The organisation's id.
+    pub realm_id: i64,
+    /// Its `string_id`.
+    pub realm: String,
+    /// Whose data.
+    pub kind: Kind,
+    /// What is done where upstream is wrong.
+    pub compat: Compat,
+    /// Whether the export is recorded in the database.
+    pub record: bool,
+    /// How many threads and connections.
+    pub jobs: NonZeroUsize,
+    /// The server's Zulip version.
+    pub zulip_version: String,
+    /// Where the uploads are.
+    pub uploads: Utf8PathBuf,
+    /// What the export may take at most, in bytes.
+    pub estimate_bytes: u64,
+    /// What is free where it goes, in bytes.
+    pub free_bytes: u64,
+    /// What was noticed.
+    pub findings: Vec<Finding>,
+    #[serde(skip)]
+    pub(super) connection: ConnectOptions,
+    #[serde(skip)]
+    pub(super) avatar_salt: Secret,
+    #[serde(skip)]
+    pub(super) fake_domain: String,
+    #[serde(skip)]
+    pub(super) is_system_realm: bool,
+}
+
+/// Looks at the server and says what an export will do. Reads, never writes.
+///
+/// # Errors
+/// `NotFound` for an organisation that is not there, `Refused` for an output that exists, a disk that is too small or a
+/// result that nobody could use, `Incompatible` for tables that are not known, and what the database answers.
+pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
+    let schema = ExportSchema::latest()?;
+    let connection = site.database()?.value.clone();
+    let mut client = realms::connect(site)?;
+    let (realm_id, realm) = realms::find(&mut client, &options.realm)?;
+    let findings = compare_live(&mut client, schema)?;
+    if findings.iter().any(|finding| finding.severity == crate::Severity::Error) {
+        return Err(Error::new(
+            ErrorKind::Incompatible,
+            "the database is not as an export of this Zulip version expects",
+        )
+        .with_reasons(findings)
+        .with_hint("use a release of this program that knows the server's Zulip version"));
+    }
+    if !options.force {
+        usable(&mut client, realm_id, options.kind)?;
+    }
+    let uploads = match &site.uploads()?.value {
+        UploadsBackend::Local(local) => local.dir.clone(),
+        UploadsBackend::S3(_) => {
+            return Err(Error::new(ErrorKind::Incompatible, "the server keeps its uploads in S3")
+                .with_hint("exports of such servers are not made yet"));
+        }
+    };
+    let avatar_salt = site.secrets()?.get("avatar_salt").cloned().ok_or_else(|| {
+        Error::new(ErrorKind::Config, "the secrets have no avatar_salt: the paths of avatars are made with it")
+    })?;
+    let output = match &options.output {
+        Some(output) => output.clone(),
+        None => fs::temp_dir().join(format!("zulip-export-{}", fs::random_name())),
+    };
+    if fs::symlink_metadata(&output)?.is_some() {
+        return Err(Error::new(ErrorKind::Refused, format!("{output} exists"))
+            .with_path(output)
+            .with_hint("name another --output"));
+    }
+    let directory = fs::parent(&output);
+    let free_bytes = fs::free_bytes(directory)?;
+    let estimate_bytes = estimate(&mut client, realm_id)?;
+    if free_bytes < estimate_bytes {
+        return Err(Error::new(
+            ErrorKind::Refused,
+            format!("{directory} has {free_bytes} bytes free, the export may need {estimate_bytes}"),
+        )
+        .with_path(directory)
+        .with_hint("free some space, or name another --output"));
+    }
+    let host = site.external_host()?.value;
+    Ok(ExportPlan {
+        output,
+        realm_id,
+        is_system_realm: realm == "zulipinternal",
+        fake_domain: host.split(':').next().unwrap_or(&host).to_owned(),
+        realm,
+        kind: options.kind,
+        compat: options.compat,
+        record: !options.no_record,
+        jobs: options
+            .jobs
+            .and_then(NonZeroUsize::new)
+            .unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
+        zulip_version: site.version()?.version.clone(),
+        uploads,
+        estimate_bytes,
+        free_bytes,
+        findings,
+        connection,
+        avatar_salt,
+    })
+}
+
+/// Who imports it has to be able to log in as somebody.
+fn usable(client: &mut postgres::Client, realm: i64, kind: Kind) -> Result<()> {
+    let condition = match kind {
+        Kind::Full => return Ok(()),
+        Kind::FullWithConsent => "allow_private_data_export OR is_mirror_dummy",
+        Kind::Public => "email_address_visibility IN (1, 2, 3, 5)",
+    };
+    let query = format!(
+        "SELECT EXISTS (SELECT FROM zerver_userprofile WHERE realm_id = $1::int8 AND role = 100 AND ({condition}))"
+    );
+    let row = client
+        .query_one(query.as_str(), &[&realm])
+        .map_err(|failure| crate::postgres::error("look for owners of the organisation", failure))?;
+    if row.get::<_, bool>(0) {
+        return Ok(());
+    }
+    let why = match kind {
+        Kind::Public => "shows an address",
+        _ => "consents to the export of private data",
+    };
+    Err(Error::new(ErrorKind::Refused, format!("no owner of the organisation {why}: nobody could use the export"))
+        .with_hint("have an owner change that setting, or go on with --force"))
+}
+
+/// Twice the organisation's share of the rows, by its share of the messages, and its attachments.
+fn estimate(client: &mut postgres::Client, realm: i64) -> Result<u64> {
+    let row = client
+        .query_one(
+            "SELECT (SELECT coalesce(sum(size::int8), 0)::int8 FROM zerver_attachment WHERE realm_id = $1::int8),
+                    (SELECT count(*) FROM zerver_message WHERE realm_id = $1::int8),
+                    (SELECT greatest(reltuples, 1)::int8 FROM pg_class WHERE oid = 'zerver_message'::regclass),
+                    pg_table_size('zerver_message') + pg_table_size('zerver_usermessage')",
+            &[&realm],
+        )
+        .map_err(|failure| crate::postgres::error("estimate the size of the export", failure))?;
+    let number = |at: usize| u64::try_from(row.get::<_, i64>(at)).unwrap_or(0);
+    let (uploads, messages, all, bytes) = (number(0), number(1), number(2).max(number(1)), number(3));
+    let rows = u128::from(bytes) * 2 * u128::from(messages) / u128::from(all.max(1));
+    Ok(uploads + u64::try_from(rows).unwrap_or(u64::MAX / 2) + (16 << 20))
+}
+
+impl ExportPlan {
+    /// Names this process in the server's list of connections.
+    pub(super) fn application(&self) -> String {
+        format!("{APPLICATION} of realm {}", self.realm_id)
+    }
+}
+
+impl fmt::Display for ExportPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "realm     {:?} (id {}), {}", self.realm, self.realm_id, self.kind)?;
+        writeln!(f, "database  {}, Zulip {}", self.connection, self.zulip_version)?;
+        writeln!(f, "uploads   {}", self.uploads)?;
+        writeln!(f, "output    {} ({} jobs)", self.output, self.jobs)?;
+        write!(f, "space     at most {} of {} free", bytes(self.estimate_bytes), bytes(self.free_bytes))?;
+        self.findings.iter().try_for_each(|finding| write!(f, "\nnote      {finding}"))
+    }
+}

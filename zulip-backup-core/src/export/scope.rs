@@ -1,0 +1,168 @@
+//! Who and what belongs to an export, as SQL. Everything is a query over the snapshot: no list of users, channels or groups
+//! is held in memory.
+
+use crate::export::Kind;
+use crate::schema::ExportSchema;
+
+/// Which rows of an organisation an export of one kind holds.
+pub(super) struct Scope<'a> {
+    pub(super) schema: &'a ExportSchema,
+    pub(super) realm: i64,
+    pub(super) kind: Kind,
+}
+
+impl Scope<'_> {
+    /// Ids of the bots that all organisations share.
+    pub(super) fn cross_realm_bots(&self) -> String {
+        format!("SELECT id FROM zerver_userprofile WHERE email IN ({})", self.addresses())
+    }
+
+    fn addresses(&self) -> String {
+        let quoted = self.schema.cross_realm_bots.iter().map(|address| format!("'{}'", address.replace('\'', "''")));
+        quoted.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Ids of the organisation's users.
+    pub(super) fn users(&self) -> String {
+        let (realm, bots) = (self.realm, self.addresses());
+        format!("SELECT id FROM zerver_userprofile WHERE realm_id = {realm} AND email NOT IN ({bots})")
+    }
+
+    /// Ids of the users who let their own data be exported. Bots do as their owners do; those who only stand for their
+    /// messages have nobody to ask.
+    pub(super) fn consenting(&self) -> String {
+        match self.kind {
+            Kind::Full => self.users(),
+            Kind::Public => "SELECT 0 WHERE false".to_owned(),
+            Kind::FullWithConsent => format!(
+                "SELECT u.id FROM zerver_userprofile u LEFT JOIN zerver_userprofile o ON o.id = u.bot_owner_id
+                 WHERE u.realm_id = {0} AND (u.allow_private_data_export OR u.is_mirror_dummy
+                       OR u.is_bot AND o.realm_id = {0} AND NOT o.is_bot AND o.allow_private_data_export)",
+                self.realm
+            ),
+        }
+    }
+
+    /// Whether the user `u` becomes one who only stands for messages, as an SQL condition.
+    pub(super) fn becomes_dummy(&self, u: &str) -> String {
+        match self.kind {
+            Kind::Full => format!("{u}.is_mirror_dummy"),
+            Kind::FullWithConsent => {
+                format!("({u}.is_mirror_dummy OR {u}.is_active AND {u}.id NOT IN ({}))", self.consenting())
+            }
+            Kind::Public => format!("({u}.is_mirror_dummy OR {u}.email_address_visibility = 4)"),
+        }
+    }
+
+    /// Ids of the users with an account in the export.
+    pub(super) fn normal_users(&self) -> String {
+        format!(
+            "SELECT n.id FROM zerver_userprofile n WHERE n.id IN ({}) AND NOT {}",
+            self.users(),
+            self.becomes_dummy("n")
+        )
+    }
+
+    /// Ids of the recipients of private messages to the organisation's users.
+    pub(super) fn personal_recipients(&self) -> String {
+        format!(
+            "SELECT s.recipient_id FROM zerver_subscription s JOIN zerver_recipient r ON r.id = s.recipient_id
+             WHERE r.type = 1 AND s.user_profile_id IN ({})",
+            self.users()
+        )
+    }
+
+    /// Ids of the channels' recipients.
+    pub(super) fn channel_recipients(&self) -> String {
+        format!(
+            "SELECT r.id FROM zerver_recipient r JOIN zerver_stream c ON r.type = 2 AND r.type_id = c.id WHERE c.realm_id = {}",
+            self.realm
+        )
+    }
+
+    /// Ids of the recipients of groups of direct messages. A group with a member of another organisation stays out.
+    pub(super) fn group_recipients(&self) -> String {
+        let groups = |members: String| {
+            format!(
+                "SELECT s.recipient_id FROM zerver_subscription s JOIN zerver_recipient r ON r.id = s.recipient_id
+                 WHERE r.type = 3 AND s.user_profile_id IN ({members})"
+            )
+        };
+        let consenting = match self.kind {
+            Kind::Full => String::new(),
+            Kind::FullWithConsent | Kind::Public => format!("INTERSECT {}", groups(self.consenting())),
+        };
+        format!(
+            "{} {consenting} EXCEPT SELECT s.recipient_id FROM zerver_subscription s
+             JOIN zerver_recipient r ON r.id = s.recipient_id JOIN zerver_userprofile u ON u.id = s.user_profile_id
+             WHERE r.type = 3 AND u.realm_id <> {}",
+            groups(self.users()),
+            self.realm
+        )
+    }
+
+    /// Ids of all exported recipients.
+    pub(super) fn recipients(&self) -> String {
+        format!(
+            "{} UNION {} UNION ({})",
+            self.personal_recipients(),
+            self.channel_recipients(),
+            self.group_recipients()
+        )
+    }
+
+    /// Whether the message `m` is exported, as an SQL condition.
+    pub(super) fn messages(&self, m: &str) -> String {
+        let (realm, recipients) = (self.realm, self.recipients());
+        let senders = format!("{} UNION {}", self.users(), self.cross_realm_bots());
+        let channels = |condition: &str| format!("{} AND c.{condition}", self.channel_recipients());
+        let (public, hidden) = (channels("invite_only = false"), channels("history_public_to_subscribers = false"));
+        let personal_of =
+            |users: &str| format!("SELECT id FROM zerver_recipient WHERE type = 1 AND type_id IN ({users})");
+        let chosen = match self.kind {
+            Kind::Full => {
+                let normal = self.normal_users();
+                let others = format!("({senders}) EXCEPT {normal}");
+                format!(
+                    "{m}.sender_id IN ({senders}) AND {m}.recipient_id IN ({recipients})
+                     OR {m}.sender_id IN ({normal}) AND {m}.recipient_id IN ({})",
+                    personal_of(&others)
+                )
+            }
+            Kind::Public => {
+                format!("{m}.sender_id IN ({senders}) AND {m}.recipient_id IN (({recipients}) INTERSECT {public})")
+            }
+            Kind::FullWithConsent => {
+                let consenting = self.consenting();
+                let seen =
+                    format!("SELECT recipient_id FROM zerver_subscription WHERE user_profile_id IN ({consenting})");
+                let others = format!("({senders}) EXCEPT ({consenting})");
+                format!(
+                    "{m}.sender_id IN ({senders}) AND {m}.recipient_id IN ({recipients})
+                       AND ({m}.recipient_id IN ({public}) OR {m}.recipient_id IN ({seen}) AND {m}.recipient_id NOT IN ({hidden}))
+                     OR {m}.sender_id IN ({senders}) AND {m}.recipient_id IN ({seen}) AND {m}.recipient_id IN ({hidden})
+                       AND EXISTS (SELECT FROM zerver_usermessage um WHERE um.message_id = {m}.id
+                                   AND um.user_profile_id IN ({consenting}))
+                     OR {m}.sender_id IN ({consenting}) AND {m}.recipient_id IN ({})",
+                    personal_of(&others)
+                )
+            }
+        };
+        format!("{m}.realm_id = {realm} AND ({chosen})")
+    }
+
+    /// Ids of the exported messages.
+    pub(super) fn message_ids(&self) -> String {
+        format!("SELECT m.id FROM zerver_message m WHERE {}", self.messages("m"))
+    }
+
+    /// Whether the message `t` to be sent later is exported, as an SQL condition.
+    pub(super) fn scheduled(&self, t: &str) -> String {
+        let realm = self.realm;
+        match self.kind {
+            Kind::Full => format!("{t}.realm_id = {realm}"),
+            Kind::FullWithConsent => format!("{t}.realm_id = {realm} AND {t}.sender_id IN ({})", self.consenting()),
+            Kind::Public => "false".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! The rows of a section: what is read from the server, and how each row is written.
+
+use crate::export::scope::Scope;
+use crate::export::{Kind, json};
+use crate::postgres::{BinaryRow, quote_identifier};
+use crate::schema::{Encoding, ExportTable, Field, RowList, RowRule, Source};
+use crate::{Error, ErrorKind, Result};
+
+/// Depth of a row's keys in a file: the file's object, the section's list, the row's object.
+pub(super) const DEPTH: usize = 3;
+
+/// A section's query and the shape of its rows.
+pub(super) struct Selection {
+    /// The query, without `ORDER BY`.
+    pub(super) query: String,
+    columns: Vec<Column>,
+    /// The names of the columns that are read.
+    sources: Vec<String>,
+    table: String,
+    /// The column the rows are in order of.
+    order: String,
+}
+
+struct Column {
+    /// Line end, indentation, key and colon.
+    prefix: Vec<u8>,
+    key: String,
+    how: How,
+}
+
+#[derive(Clone, Copy)]
+enum How {
+    Value(Encoding),
+    /// Numbers with commas between.
+    Ids,
+}
+
+/// What stands in a row of another user than the exported table has.
+struct Expression {
+    sql: String,
+    joins: &'static str,
+}
+
+/// The colours from which a subscription gets one when its owner has not agreed to show his own.
+const COLORS: &str = "#76ce90,#fae589,#a6c7e5,#e79ab5,#bfd56f,#f4ae55,#b0a5fd,#addfe5,#f5ce6e,#c2726a,#94c849,#bd86e5,\
+                      #ee7e4a,#a6dcbf,#95a5fd,#53a063,#9987e1,#e4523d,#c2c2c2,#4f8de4,#c6a8ad,#e7cc4d,#c8bebf,#a47462";
+
+impl Selection {
+    /// What `section` asks for.
+    pub(super) fn new(scope: &Scope<'_>, section: &RowList, facts: &RealmFacts) -> Result<Self> {
+        Self::whole(scope, section, facts, &condition(scope, section))
+    }
+
+    /// The section's columns of the rows for which `condition` holds.
+    pub(super) fn whole(scope: &Scope<'_>, section: &RowList, facts: &RealmFacts, condition: &str) -> Result<Self> {
+        let table = scope.schema.table(section.table())?;
+        if section.rows == RowRule::CrossRealmBots {
+            return Ok(Self::cross_realm_bots(scope, section, facts));
+        }
+        let mut joins = "";
+        let mut columns = Vec::new();
+        let mut expressions = Vec::new();
+        for field in &table.fields {
+            let Expression { sql, joins: needed } = expression(scope, section, table, field, facts);
+            if !needed.is_empty() {
+                joins = needed;
+            }
+            expressions.push(sql);
+            columns.push(Column::new(&field.key, how(field)));
+        }
+        let query = format!(
+            "SELECT {} FROM {} t {joins} WHERE ({condition})",
+            expressions.join(", "),
+            quote_identifier(section.table())
+        );
+        let order = match table.fields.first().map(|field| &field.source) {
+            Some(Source::Column { column, .. }) => quote_identifier(column),
+            _ => "id".to_owned(),
+        };
+        let sources = table.fields.iter().map(|field| match &field.source {
+            Source::Column { column, .. } => column.clone(),
+            Source::Ids { .. } => String::new(),
+        });
+        let sources = sources.collect();
+        Ok(Self { query, columns, sources, table: section.key.clone(), order })
+    }
+
+    fn cross_realm_bots(scope: &Scope<'_>, section: &RowList, facts: &RealmFacts) -> Self {
+        let recipient = if scope.schema.personal_recipients { "t.recipient_id" } else { "NULL::int" };
+        let condition =
+            if facts.is_system_realm { "false".to_owned() } else { format!("t.id IN ({})", scope.cross_realm_bots()) };
+        Self {
+            query: format!("SELECT t.email, t.id, {recipient} FROM zerver_userprofile t WHERE {condition}"),
+            columns: vec![
+                Column::new("email", How::Value(Encoding::Text)),
+                Column::new("id", How::Value(Encoding::Integer)),
+                Column::new("recipient_id", How::Value(Encoding::Integer)),
+            ],
+            sources: Vec::new(),
+            table: section.key.clone(),
+            order: "id".to_owned(),
+        }
+    }
+
+    /// `COPY` of the query, in order of the id.
+    pub(super) fn statement(&self) -> String {
+        format!("COPY ({} ORDER BY t.{}) TO STDOUT (FORMAT binary)", self.query, self.order)
+    }
+
+    /// `COPY` of those rows of the query whose column has a value from `low` to `high`, in order of another.
+    pub(super) fn between(&self, column: &str, low: i64, high: i64, order: &str) -> String {
+        let query = &self.query;
+        format!("COPY ({query} AND t.{column} BETWEEN {low} AND {high} ORDER BY t.{order}) TO STDOUT (FORMAT binary)")
+    }
+
+    /// How many columns it has.
+    pub(super) fn columns(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// The place of the value that is read from a column.
+    pub(super) fn position(&self, column: &str) -> Result<usize> {
+        self.sources.iter().position(|source| source == column).ok_or_else(|| {
+            Error::new(ErrorKind::Damaged, format!("the declaration has no column {column} in {}", self.table))
+        })
+    }
+
+    /// What stands before the value of a column.
+    pub(super) fn prefix(&self, column: usize) -> &[u8] {
+        &self.columns[column].prefix
+    }
+
+    /// Writes one row as an object, without the comma before it.
+    pub(super) fn write(&self, out: &mut Vec<u8>, row: BinaryRow<'_>) -> Result<()> {
+        json::line(out, DEPTH - 1);
+        out.push(b'{');
+        for (at, column) in self.columns.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(&column.prefix);
+            let written = match (row.bytes(at), column.how) {
+                (None, How::Value(_)) => {
+                    out.extend_from_slice(b"null");
+                    Ok(())
+                }
+                (Some(bytes), How::Value(encoding)) => json::value(out, encoding, bytes, DEPTH),
+                (ids, How::Ids) => {
+                    list(out, ids.unwrap_or_default());
+                    Ok(())
+                }
+            };
+            written.map_err(|error| {
+                let id = row.integer(0).map_or_else(|_| "?".to_owned(), |id| id.to_string());
+                Error::new(error.kind(), format!("{} {} of {}: {error}", self.table, id, column.key))
+            })?;
+        }
+        json::line(out, DEPTH - 1);
+        out.push(b'}');
+        if row.len() == self.columns.len() {
+            Ok(())
+        } else {
+            Err(Error::new(
+                ErrorKind::Postgres,
+                format!("{} has rows of {} columns, not {}", self.table, row.len(), self.columns.len()),
+            ))
+        }
+    }
+}
+
+impl Column {
+    fn new(key: &str, how: How) -> Self {
+        let mut prefix = Vec::new();
+        json::line(&mut prefix, DEPTH);
+        json::string(&mut prefix, key.as_bytes());
+        prefix.extend_from_slice(b": ");
+        Self { prefix, key: key.to_owned(), how }
+    }
+}
+
+fn how(field: &Field) -> How {
+    match &field.source {
+        Source::Column { encoding, .. } => How::Value(*encoding),
+        Source::Ids { .. } => How::Ids,
+    }
+}
+
+fn list(out: &mut Vec<u8>, ids: &[u8]) {
+    out.push(b'[');
+    if !ids.is_empty() {
+        for (at, id) in ids.split(|byte| *byte == b',').enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            json::line(out, DEPTH + 1);
+            out.extend_from_slice(id);
+        }
+        json::line(out, DEPTH);
+    }
+    out.push(b']');
+}
+
+/// What is known of the organisation before its rows are read.
+#[derive(Clone, Debug)]
+pub(super) struct RealmFacts {
+    /// The domain of addresses that are made up.
+    pub(super) fake_domain: String,
+    /// Whether it is the one of the system's bots.
+    pub(super) is_system_realm: bool,
+    /// Whether it is deactivated by this export and exported as it was before.
+    pub(super) deactivated_here: bool,
+}
+
+/// Which rows, as an SQL condition on `t`.
+fn condition(scope: &Scope<'_>, section: &RowList) -> String {
+    let realm = scope.realm;
+    let within = |column: &str, ids: &str| format!("t.{} IN ({ids})", quote_identifier(column));
+    match &section.rows {
+        RowRule::Realm { column } => format!("t.{} = {realm}", quote_identifier(column)),
+        RowRule::User { column, consent: true } => {
+            let ids = format!("{} INTERSECT ({})", scope.users(), scope.consenting());
+            within(column, &ids)
+        }
+        RowRule::User { column, consent: false } => within(column, &scope.users()),
+        RowRule::UserGroup { column } => {
+            within(column, &format!("SELECT id FROM zerver_usergroup WHERE realm_id = {realm}"))
+        }
+        RowRule::Users => format!("t.id IN ({}) AND NOT {}", scope.users(), scope.becomes_dummy("t")),
+        RowRule::MirrorDummies => format!("t.id IN ({}) AND {}", scope.users(), scope.becomes_dummy("t")),
+        RowRule::CrossRealmBots => within("id", &scope.cross_realm_bots()),
+        RowRule::ScheduledMessages => scope.scheduled("t"),
+        RowRule::AuditLog => match scope.kind {
+            Kind::Full => format!("t.realm_id = {realm}"),
+            Kind::FullWithConsent | Kind::Public => format!(
+                "t.realm_id = {realm} AND (t.event_type IN (301, 302, 303) OR t.modified_user_id IS NULL
+                 OR t.modified_user_id IN ({}))",
+                scope.consenting()
+            ),
+        },
+        RowRule::DirectMessageGroups => format!(
+            "t.id IN (SELECT type_id FROM zerver_recipient WHERE type = 3 AND id IN ({}))",
+            scope.group_recipients()
+        ),
+        RowRule::Recipients => within("id", &scope.recipients()),
+        RowRule::Subscriptions => format!(
+            "t.recipient_id IN ({}) OR t.user_profile_id IN ({}) AND (t.recipient_id IN ({}) OR t.recipient_id IN ({}))",
+            scope.channel_recipients(),
+            scope.users(),
+            scope.personal_recipients(),
+            scope.group_recipients()
+        ),
+        RowRule::Reactions => within("message_id", &scope.message_ids()),
+        RowRule::Clients => {
+            let users = format!("{} INTERSECT ({})", scope.users(), scope.consenting());
+            format!(
+                "t.id IN (SELECT client_id FROM zerver_useractivity WHERE user_profile_id IN ({users})
+                 UNION SELECT client_id FROM zerver_userstatus WHERE user_profile_id IN ({users})
+                 UNION SELECT s.sending_client_id FROM zerver_scheduledmessage s WHERE {}
+                 UNION SELECT m.sending_client_id FROM zerver_message m WHERE {})",
+                scope.scheduled("s"),
+                scope.messages("m")
+            )
+        }
+        RowRule::Messages => scope.messages("t"),
+        RowRule::UserMessages => match scope.kind {
+            Kind::Full | Kind::Public => within("user_profile_id", &scope.normal_users()),
+            Kind::FullWithConsent => {
+                within("user_profile_id", &format!("({}) INTERSECT ({})", scope.normal_users(), scope.consenting()))
+            }
+        },
+        RowRule::Attachments => format!(
+            "t.realm_id = {realm} AND (EXISTS (SELECT FROM zerver_attachment_messages p WHERE p.attachment_id = t.id
+               AND p.message_id IN ({}))
+             OR EXISTS (SELECT FROM zerver_attachment_scheduled_messages p JOIN zerver_scheduledmessage s
+               ON s.id = p.scheduledmessage_id WHERE p.attachment_id = t.id AND {}))",
+            scope.message_ids(),
+            scope.scheduled("s")
+        ),
+    }
+}
+
+/// What is read for a field: its column, unless the kind of the export changes it.
+fn expression(
+    scope: &Scope<'_>,
+    section: &RowList,
+    table: &ExportTable,
+    field: &Field,
+    facts: &RealmFacts,
+) -> Expression {
+    let plain = |sql: String| Expression { sql, joins: "" };
+    let column = match &field.source {
+        Source::Ids { table: pairs, of, are, .. } => return plain(ids(scope, pairs, of, are)),
+        Source::Column { column, .. } => format!("t.{}", quote_identifier(column)),
+    };
+    let scrubbed = scope.kind != Kind::Full;
+    match (&section.rows, field.key.as_str()) {
+        (RowRule::Users | RowRule::MirrorDummies, key) if scrubbed => user(scope, table, field, key, column, facts),
+        (RowRule::Subscriptions, key) if scrubbed => {
+            let replaced = match key {
+                // The same for the same subscription, whoever asks and how often.
+                "color" => format!("(string_to_array('{COLORS}', ','))[1 + abs(hashint8(t.id)::int8) % 24]"),
+                "is_muted" | "pin_to_top" => "false".to_owned(),
+                "desktop_notifications"
+                | "audible_notifications"
+                | "push_notifications"
+                | "email_notifications"
+                | "wildcard_mentions_notify" => "NULL".to_owned(),
+                _ => return plain(column),
+            };
+            let consenting = scope.consenting();
+            plain(format!("CASE WHEN t.user_profile_id IN ({consenting}) THEN {column} ELSE {replaced} END"))
+        }
+        // Somebody of another organisation: nobody who could be imported.
+        (RowRule::AuditLog, "acting_user") => plain(format!(
+            "CASE WHEN {column} IN (SELECT id FROM zerver_userprofile WHERE realm_id = {}) THEN {column} END",
+            scope.realm
+        )),
+        (RowRule::Realm { column: id }, "deactivated") if id == "id" && facts.deactivated_here => {
+            plain("false".to_owned())
+        }
+        _ => plain(column),
+    }
+}
+
+fn user(
+    scope: &Scope<'_>,
+    table: &ExportTable,
+    field: &Field,
+    key: &str,
+    column: String,
+    facts: &RealmFacts,
+) -> Expression {
+    let consenting = scope.consenting();
+    let theirs = |replaced: String| format!("CASE WHEN t.id IN ({consenting}) THEN {column} ELSE {replaced} END");
+    let plain = |sql: String| Expression { sql, joins: "" };
+    match key {
+        "is_mirror_dummy" => plain(scope.becomes_dummy("t")),
+        "is_active" => plain(format!("({column} AND NOT ({} AND NOT t.is_mirror_dummy))", scope.becomes_dummy("t"))),
+        "delivery_email" => {
+            let domain = facts.fake_domain.replace('\'', "''");
+            let made_up = format!("'exported-user-' || md5(t.uuid::text) || '@{domain}'");
+            let hidden = format!("CASE WHEN t.email_address_visibility = 4 THEN {made_up} ELSE {column} END");
+            plain(theirs(hidden))
+        }
+        _ if is_preference(scope, table, field) => {
+            let name = column.trim_start_matches("t.");
+            Expression {
+                sql: theirs(format!("d.{name}")),
+                joins: "LEFT JOIN zerver_realmuserdefault d ON d.realm_id = t.realm_id",
+            }
+        }
+        _ => plain(column),
+    }
+}
+
+/// Whether a user's column is one for which the organisation has a default. Who may see an address is not one of them.
+fn is_preference(scope: &Scope<'_>, users: &ExportTable, field: &Field) -> bool {
+    let default = |defaults: &ExportTable| {
+        defaults.fields.iter().any(|other| other.key == field.key && !matches!(field.key.as_str(), "id" | "realm"))
+    };
+    field.key != "email_address_visibility"
+        && users.fields.contains(field)
+        && scope.schema.table("zerver_realmuserdefault").is_ok_and(default)
+}
+
+/// The ids of a list, those of exported rows only.
+fn ids(scope: &Scope<'_>, pairs: &str, of: &str, are: &str) -> String {
+    let exported = match are {
+        "message_id" => format!("AND p.{are} IN ({})", scope.message_ids()),
+        "scheduledmessage_id" => {
+            format!("AND p.{are} IN (SELECT s.id FROM zerver_scheduledmessage s WHERE {})", scope.scheduled("s"))
+        }
+        _ => String::new(),
+    };
+    let (pairs, of, are) = (quote_identifier(pairs), quote_identifier(of), quote_identifier(are));
+    format!("array_to_string(ARRAY(SELECT p.{are} FROM {pairs} p WHERE p.{of} = t.id {exported} ORDER BY 1), ',')")
+}

@@ -1,0 +1,364 @@
+//! What a logical export holds, as data: one declaration for writing, reading, checking and describing it.
+//!
+//! A declaration is a file of this crate, `schema/<version>/export.json`, read together with the [`Catalog`] of the same
+//! version, from which the types of the columns come. A Zulip version that exports other tables or columns is another
+//! file, not other code. Which version a database is of is told by its migrations: the version string of a development
+//! checkout stays the same while tables change.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+use crate::schema::{Catalog, Table};
+use crate::{Error, ErrorKind, Result};
+
+const ZULIP_10: &str = include_str!("../../schema/10/export.json");
+
+static PARSED_10: LazyLock<Result<ExportSchema, String>> = LazyLock::new(|| {
+    let catalog = Catalog::latest().map_err(|error| error.to_string())?;
+    ExportSchema::parse(ZULIP_10, catalog)
+});
+
+/// What an export of one Zulip version holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportSchema {
+    /// The Zulip versions it is for, for people.
+    pub zulip_versions: Vec<String>,
+    /// The migrations that tell the version.
+    pub migrations: Migrations,
+    /// Standard addresses of the bots that all organisations of a server share and whose messages are exported.
+    pub cross_realm_bots: Vec<String>,
+    /// Whether every user has a recipient of type 1; from Zulip 12.0 on conversations of two are groups like others.
+    pub personal_recipients: bool,
+    /// The sections of each file, in the file's order.
+    pub files: Files,
+    /// The tables whose rows are exported, by name.
+    pub tables: BTreeMap<String, ExportTable>,
+    /// The tables that are not exported, and why.
+    pub left_out: BTreeMap<String, String>,
+}
+
+/// Numbers of the app zerver's migrations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Migrations {
+    /// The version has this one.
+    pub after: String,
+    /// The version has not this one.
+    pub before: Option<String>,
+}
+
+/// The files with rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Files {
+    /// `realm.json`.
+    pub realm: Vec<RowList>,
+    /// `messages-NNNNNN.json`.
+    pub messages: Vec<RowList>,
+    /// `analytics.json`.
+    pub analytics: Vec<RowList>,
+    /// `attachment.json`.
+    pub attachment: Vec<RowList>,
+}
+
+/// A list of rows in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowList {
+    /// Its key in the file.
+    pub key: String,
+    /// The table its rows are of, where that is not the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// Which rows.
+    pub rows: RowRule,
+}
+
+impl RowList {
+    /// The table its rows are of.
+    pub fn table(&self) -> &str {
+        self.table.as_deref().unwrap_or(&self.key)
+    }
+}
+
+/// How the rows of an organisation are chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum RowRule {
+    /// A column has the organisation's id.
+    Realm {
+        /// The column.
+        column: String,
+    },
+    /// A column has the id of an exported user.
+    User {
+        /// The column.
+        column: String,
+        /// Whether only of users who consent.
+        consent: bool,
+    },
+    /// A column has the id of an exported group.
+    UserGroup {
+        /// The column.
+        column: String,
+    },
+    /// Users with an account.
+    Users,
+    /// Users who only stand for their messages.
+    MirrorDummies,
+    /// The bots that all organisations share: address, id and recipient alone.
+    CrossRealmBots,
+    /// Messages to be sent later.
+    ScheduledMessages,
+    /// The audit log.
+    AuditLog,
+    /// Groups of direct messages.
+    DirectMessageGroups,
+    /// Recipients of the exported users, channels and groups.
+    Recipients,
+    /// Subscriptions to them.
+    Subscriptions,
+    /// Reactions to exported messages.
+    Reactions,
+    /// Clients that exported rows name.
+    Clients,
+    /// Messages.
+    Messages,
+    /// What users have of exported messages.
+    UserMessages,
+    /// Attachments of exported messages.
+    Attachments,
+}
+
+/// A table whose rows are exported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportTable {
+    /// The keys of a row, in order.
+    pub fields: Vec<Field>,
+    /// Columns that are not exported.
+    pub dropped: Vec<String>,
+}
+
+/// A key of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The key.
+    pub key: String,
+    /// Where its value comes from.
+    pub source: Source,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A column.
+    Column {
+        /// Its name.
+        column: String,
+        /// How it is written.
+        encoding: Encoding,
+        /// Whether it may be null.
+        nullable: bool,
+        /// The table it refers to, where it is a foreign key.
+        references: Option<String>,
+    },
+    /// A list of ids out of a table of pairs.
+    Ids {
+        /// The table of pairs.
+        table: String,
+        /// Its column with this row's id.
+        of: String,
+        /// Its column with the ids of the list.
+        are: String,
+        /// The table these are the ids of.
+        references: Option<String>,
+    },
+}
+
+/// How a column's value is written in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encoding {
+    /// A number.
+    Integer,
+    /// `true` or `false`.
+    Boolean,
+    /// A string, as it is; also text that happens to be JSON.
+    Text,
+    /// A time as seconds since 1970, a number with a fraction.
+    Seconds,
+    /// A time as ISO 8601 with its offset, which is what upstream's importer takes where its exporter fails.
+    Iso,
+    /// JSON, as JSON.
+    Json,
+    /// A UUID in lower case with hyphens.
+    Uuid,
+    /// The words of a text search, in PostgreSQL's text form.
+    Tsvector,
+}
+
+impl Encoding {
+    /// How a column of an SQL type is written unless the declaration says otherwise.
+    pub fn of_type(sql_type: &str) -> Option<Self> {
+        let base = sql_type.split_once('(').map_or(sql_type, |(base, _)| base);
+        Some(match base {
+            "smallint" | "integer" | "bigint" => Self::Integer,
+            "boolean" => Self::Boolean,
+            "text" | "character varying" => Self::Text,
+            "timestamp with time zone" => Self::Seconds,
+            "jsonb" => Self::Json,
+            "uuid" => Self::Uuid,
+            "tsvector" => Self::Tsvector,
+            _ => return None,
+        })
+    }
+}
+
+/// A declaration as it stands in its file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Declaration {
+    zulip_versions: Vec<String>,
+    migrations: Migrations,
+    cross_realm_bots: Vec<String>,
+    personal_recipients: bool,
+    files: Files,
+    tables: BTreeMap<String, DeclaredTable>,
+    left_out: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeclaredTable {
+    fields: Vec<DeclaredField>,
+    #[serde(default)]
+    dropped: Vec<String>,
+}
+
+/// `"key"`, `"key=column"`, or an object with what cannot be told from the catalog.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum DeclaredField {
+    Plain(String),
+    Encoded { key: String, encoding: Encoding },
+    Many { key: String, ids: DeclaredIds },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeclaredIds {
+    table: String,
+    of: String,
+    are: String,
+}
+
+impl ExportSchema {
+    /// The declaration of the newest Zulip version known here.
+    ///
+    /// # Errors
+    /// `Damaged` where the built-in file contradicts the catalog, which the tests exclude.
+    pub fn latest() -> Result<&'static Self> {
+        PARSED_10.as_ref().map_err(|reason| {
+            Error::new(ErrorKind::Damaged, format!("the built-in declaration of Zulip 10's exports is wrong: {reason}"))
+        })
+    }
+
+    fn parse(text: &str, catalog: &Catalog) -> Result<Self, String> {
+        let declared: Declaration = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let mut tables = BTreeMap::new();
+        for (name, table) in declared.tables {
+            let columns = catalog.table(&name).map_err(|error| error.to_string())?;
+            let fields = table.fields.into_iter().map(|field| field.resolve(columns, catalog));
+            let fields = fields.collect::<Result<Vec<_>, _>>().map_err(|reason| format!("{name}: {reason}"))?;
+            tables.insert(name, ExportTable { fields, dropped: table.dropped });
+        }
+        let Declaration { zulip_versions, migrations, cross_realm_bots, personal_recipients, files, left_out, .. } =
+            declared;
+        Ok(Self { zulip_versions, migrations, cross_realm_bots, personal_recipients, files, tables, left_out })
+    }
+
+    /// A table whose rows are exported.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn table(&self, name: &str) -> Result<&ExportTable> {
+        self.tables.get(name).ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                format!("exports of Zulip {} have no table {name:?}", self.zulip_versions.join(", ")),
+            )
+        })
+    }
+}
+
+impl DeclaredField {
+    fn resolve(self, table: &Table, catalog: &Catalog) -> Result<Field, String> {
+        let (key, column, encoding) = match self {
+            Self::Plain(text) => match text.split_once('=') {
+                Some((key, column)) => (key.to_owned(), column.to_owned(), None),
+                None => (text.clone(), text, None),
+            },
+            Self::Encoded { key, encoding } => (key.clone(), key, Some(encoding)),
+            Self::Many { key, ids } => {
+                let pairs = catalog.table(&ids.table).map_err(|error| error.to_string())?;
+                let references = pairs.foreign_key(&ids.are).map(|key| key.references.clone());
+                let DeclaredIds { table, of, are } = ids;
+                return Ok(Field { key, source: Source::Ids { table, of, are, references } });
+            }
+        };
+        let found = table.column(&column).ok_or_else(|| format!("there is no column {column}"))?;
+        let encoding = encoding
+            .or_else(|| Encoding::of_type(&found.sql_type))
+            .ok_or_else(|| format!("{column} is of type {}, which no export has", found.sql_type))?;
+        let references = table.foreign_key(&column).map(|key| key.references.clone());
+        Ok(Field { key, source: Source::Column { column, encoding, nullable: found.nullable, references } })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_and_column_of_the_catalog_is_exported_or_left_out_on_purpose() {
+        let (schema, catalog) = (ExportSchema::latest().unwrap(), Catalog::latest().unwrap());
+        for table in &catalog.tables {
+            let Some(exported) = schema.tables.get(&table.name) else {
+                assert!(schema.left_out.contains_key(&table.name), "{}", table.name);
+                continue;
+            };
+            assert!(!schema.left_out.contains_key(&table.name));
+            for column in &table.columns {
+                let is = |field: &Field| matches!(&field.source, Source::Column { column: name, .. } if *name == column.name);
+                let exported_or_not = exported.fields.iter().any(is) ^ exported.dropped.contains(&column.name);
+                assert!(exported_or_not, "{}.{}", table.name, column.name);
+            }
+        }
+        let Files { realm, messages, analytics, attachment } = &schema.files;
+        let mut shown: Vec<&str> =
+            [realm, messages, analytics, attachment].into_iter().flatten().map(RowList::table).collect();
+        shown.sort_unstable();
+        shown.dedup();
+        assert_eq!(shown, schema.tables.keys().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn keys_are_named_as_django_names_them() {
+        let schema = ExportSchema::latest().unwrap();
+        for (name, table) in &schema.tables {
+            for field in &table.fields {
+                let Source::Column { column, references, .. } = &field.source else { continue };
+                let expected = match references {
+                    Some(_) => column.strip_suffix("_id").unwrap_or(column),
+                    None => column,
+                };
+                let special = ["flags_mask", "_max_invites", "realm_for_sharding", "id"];
+                assert!(field.key == expected || special.contains(&field.key.as_str()), "{name}.{}", field.key);
+            }
+        }
+        let secrets = &schema.table("zerver_userprofile").unwrap().dropped;
+        assert_eq!(secrets, &["api_key", "password", "uuid"]);
+    }
+}

@@ -1,0 +1,78 @@
+//! A live database against what an export expects of it.
+
+use std::collections::BTreeMap;
+
+use postgres::Client;
+
+use crate::postgres::{column, error};
+use crate::schema::{Catalog, ExportSchema, Source};
+use crate::{Finding, Result};
+
+const COLUMNS: &str = "
+    SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod)
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+    WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+      AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'zerver_realm'::regclass)";
+
+/// Columns that are there on some servers and mean nothing to an export.
+const HARMLESS: [(&str, &str); 2] =
+    [("zerver_message", "search_pgroonga"), ("zerver_archivedmessage", "search_pgroonga")];
+
+/// Compares the tables of `client`'s database, which finds them by their names, with a declaration. What differs comes back:
+/// errors where an export would lose or mistake something.
+///
+/// # Errors
+/// What the database answers.
+pub fn compare_live(client: &mut Client, schema: &ExportSchema) -> Result<Vec<Finding>> {
+    let failed = |failure| error("read the columns of Zulip's tables", failure);
+    let mut live: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for row in client.query(COLUMNS, &[]).map_err(failed)? {
+        live.entry(column(&row, 0)?).or_default().insert(column(&row, 1)?, column(&row, 2)?);
+    }
+    let catalog = Catalog::latest()?;
+    let mut findings = Vec::new();
+    for (table, exported) in &schema.tables {
+        let Some(columns) = live.get(table) else {
+            findings.push(Finding::error("table-missing", table, "is exported by Zulip, and not in this database"));
+            continue;
+        };
+        let mut known: Vec<&str> = exported.dropped.iter().map(String::as_str).collect();
+        for field in &exported.fields {
+            let Source::Column { column, .. } = &field.source else { continue };
+            known.push(column);
+            let expected = catalog.table(table)?.column(column).map(|column| column.sql_type.as_str());
+            match columns.get(column) {
+                None => findings.push(Finding::error(
+                    "column-missing",
+                    format!("{table}.{column}"),
+                    "is not in this database",
+                )),
+                Some(found) if expected.is_some_and(|expected| base(expected) != base(found)) => {
+                    let message = format!("is of type {found}, expected {}", expected.unwrap_or_default());
+                    findings.push(Finding::error("column-type-differs", format!("{table}.{column}"), message));
+                }
+                Some(_) => {}
+            }
+        }
+        for column in columns.keys().filter(|column| !known.contains(&column.as_str())) {
+            if !HARMLESS.contains(&(table.as_str(), column.as_str())) {
+                let message = "is a column that is not known: its values would be lost";
+                findings.push(Finding::error("column-unknown", format!("{table}.{column}"), message));
+            }
+        }
+    }
+    let unknown =
+        live.keys().filter(|table| !schema.tables.contains_key(*table) && !schema.left_out.contains_key(*table));
+    for table in unknown.filter(|table| table.starts_with("zerver_") || table.starts_with("analytics_")) {
+        findings.push(Finding::error("table-unknown", table, "is a table that is not known: its rows would be lost"));
+    }
+    Ok(findings)
+}
+
+/// A type without its length; whole numbers of any size are read alike.
+fn base(sql_type: &str) -> &str {
+    match sql_type.split_once('(').map_or(sql_type, |(base, _)| base) {
+        "smallint" | "integer" | "bigint" => "integer",
+        other => other,
+    }
+}
