@@ -1,0 +1,143 @@
+//! Exports of the sample server: whole, the same every time, recorded, and clean after a failure.
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a test
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value;
+use zulip_backup_core::export::{ExportOptions, Kind, plan, realms};
+use zulip_backup_core::postgres::{Cluster, Purpose, Snapshot};
+use zulip_backup_core::{ErrorKind, Recorder, Silent};
+use zulip_backup_examples::{SampleHost, SampleOptions};
+
+struct Stage {
+    _temp: tempfile::TempDir,
+    dir: Utf8PathBuf,
+    host: SampleHost,
+    /// `string_id` of the organisation with the most messages.
+    realm: String,
+    realm_id: i64,
+}
+
+fn stage() -> Stage {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = Utf8PathBuf::from_path_buf(temp.path().to_owned()).unwrap();
+    let root = dir.join("host");
+    std::fs::create_dir(&root).unwrap();
+    let options = SampleOptions { messages: 3000, missing_files: 1, ..SampleOptions::default() };
+    let host = SampleHost::start(&root, &options, Cluster::builder()).unwrap();
+    let main = realms(&host.site().unwrap()).unwrap().into_iter().max_by_key(|realm| realm.messages).unwrap();
+    Stage { _temp: temp, dir, host, realm: main.string_id, realm_id: main.id }
+}
+
+impl Stage {
+    fn options(&self, name: &str) -> ExportOptions {
+        ExportOptions::of(&self.realm).output(self.dir.join(name)).jobs(2)
+    }
+
+    fn number(&self, query: &str) -> i64 {
+        let mut client = self.host.database().connect("test").unwrap();
+        client.batch_execute("SET search_path = zulip, public").unwrap();
+        client.query_one(query, &[&self.realm_id]).unwrap().get(0)
+    }
+}
+
+fn read(root: &Utf8Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut directories = vec![root.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in directory.read_dir_utf8().unwrap() {
+            let path = entry.unwrap().into_path();
+            if path.is_dir() {
+                directories.push(path);
+            } else {
+                files.insert(path.strip_prefix(root).unwrap().to_string(), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn every_kind_is_whole_and_the_same_every_time() {
+    let stage = stage();
+    let site = stage.host.site().unwrap();
+    let mut messages = Vec::new();
+    for kind in [Kind::Full, Kind::FullWithConsent, Kind::Public] {
+        let export = |name: &str| {
+            let options = ExportOptions { force: true, ..stage.options(name).kind(kind).no_record(true) };
+            plan(&site, &options).unwrap().execute(&Silent).unwrap()
+        };
+        let (first, second) = (export(&format!("{kind} 1")), export(&format!("{kind} 2")));
+        let (files, again) = (read(&first.path), read(&second.path));
+        assert_eq!(files.keys().collect::<Vec<_>>(), again.keys().collect::<Vec<_>>());
+        for (name, bytes) in &files {
+            assert!(bytes == &again[name], "{kind}: {name} differs from one export to the next");
+        }
+        let stats: Value = serde_json::from_slice(&files["stats.json"]).unwrap();
+        for (file, rows) in stats.as_object().unwrap() {
+            let Some(rows) = rows.as_object() else { continue };
+            let content: Value = serde_json::from_slice(&files[&format!("{file}.json")]).unwrap();
+            for (list, count) in rows {
+                let found = content[list].as_array().unwrap();
+                assert_eq!(Some(found.len() as u64), count.as_u64(), "{kind}: {list} of {file}");
+                let ids: Vec<i64> = found.iter().map(|row| row["id"].as_i64().unwrap()).collect();
+                assert!(ids.is_sorted(), "{kind}: {list} of {file}");
+            }
+        }
+        if kind == Kind::Full {
+            assert_eq!(first.findings.count("missing-upload"), 1, "{first}");
+            // Messages of system bots that no export names are left out, as upstream leaves them out.
+            let all = stage.number("SELECT count(*) FROM zerver_message WHERE realm_id = $1::int8");
+            assert_eq!(i64::try_from(first.messages).unwrap(), all);
+        }
+        messages.push(first.messages);
+    }
+    assert!(messages.is_sorted_by(|more, less| more > less), "{messages:?}");
+    assert_eq!(stage.number("SELECT count(*) FROM zerver_realmexport WHERE realm_id = $1::int8 AND status = 2"), 0);
+}
+
+#[test]
+fn an_export_is_recorded_and_is_in_its_own_audit_log() {
+    let stage = stage();
+    let done = "SELECT count(*) FROM zerver_realmexport WHERE realm_id = $1::int8 AND status = 3 AND stats IS NOT NULL";
+    let lines = "SELECT count(*) FROM zerver_realmauditlog WHERE realm_id = $1::int8 AND event_type = 206";
+    let (done_before, lines_before) = (stage.number(done), stage.number(lines));
+    let report = plan(&stage.host.site().unwrap(), &stage.options("out")).unwrap().execute(&Silent).unwrap();
+    assert_eq!((stage.number(done), stage.number(lines)), (done_before + 1, lines_before + 1));
+    let realm: Value = serde_json::from_slice(&std::fs::read(report.path.join("realm.json")).unwrap()).unwrap();
+    let own = realm["zerver_realmauditlog"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(own["event_type"], 206);
+    let export = realm["zerver_realmexport"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&export["status"], &export["id"]), (&2.into(), &own["extra_data"]["realm_export_id"]));
+}
+
+#[test]
+fn a_failed_export_leaves_nothing_but_a_line_that_says_so() {
+    let stage = stage();
+    let site = stage.host.site().unwrap();
+    let failed = "SELECT count(*) FROM zerver_realmexport WHERE realm_id = $1::int8 AND status = 4";
+    let lines = "SELECT count(*) FROM zerver_realmauditlog WHERE realm_id = $1::int8 AND event_type = 206";
+    let (failed_before, lines_before) = (stage.number(failed), stage.number(lines));
+    let progress = Recorder::default();
+    progress.cancel();
+    let error = plan(&site, &stage.options("out")).unwrap().execute(&progress).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    assert_eq!((stage.number(failed), stage.number(lines)), (failed_before + 1, lines_before));
+
+    let held = Snapshot::take(&stage.host.database(), "test", Purpose::Export(stage.realm_id)).unwrap();
+    let error = plan(&site, &stage.options("out")).unwrap().execute(&Silent).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
+    drop(held);
+    let left: Vec<String> =
+        stage.dir.read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned()).collect();
+    assert_eq!(left, ["host"]);
+
+    let unknown = plan(&site, &ExportOptions::of("nobody").output(stage.dir.join("x"))).unwrap_err();
+    assert_eq!(unknown.kind(), ErrorKind::NotFound);
+    assert!(unknown.hint().unwrap().contains(&stage.realm), "{unknown:?}");
+    let mut client = stage.host.database().connect("test").unwrap();
+    client.batch_execute("ALTER TABLE zulip.zerver_stream ADD COLUMN mood text").unwrap();
+    let changed = plan(&site, &stage.options("out")).unwrap_err();
+    assert_eq!((changed.kind(), changed.reasons()[0].code.as_str()), (ErrorKind::Incompatible, "column-unknown"));
+}
