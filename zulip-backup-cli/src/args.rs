@@ -6,6 +6,7 @@ mod drill;
 mod export;
 mod output;
 mod restore;
+mod schema;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ pub use drill::DrillArgs;
 pub use export::ExportArgs;
 pub use output::{ColorWhen, OutputArgs};
 pub use restore::RestoreArgs;
+pub use schema::SchemaArgs;
 pub use site::SiteArgs;
 pub use utility::{CompletionsArgs, ManArgs};
 
@@ -61,6 +63,7 @@ pub enum Verb {
     Restore(RestoreArgs),
     Drill(DrillArgs),
     Export(ExportArgs),
+    Schema(SchemaArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }

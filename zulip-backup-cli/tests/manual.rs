@@ -23,6 +23,20 @@ fn codes(directory: &Utf8Path, found: &mut BTreeSet<String>) {
 }
 
 #[test]
+fn the_export_format_is_described_as_it_is_declared() {
+    let schema = zulip_backup_core::schema::ExportSchema::latest().unwrap();
+    let path = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/export-format.md");
+    let described = schema.describe().to_string();
+    if std::env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite") {
+        std::fs::write(&path, &described).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(&path).unwrap() == described,
+        "{path} is old: run the tests with SNAPSHOTS=overwrite"
+    );
+}
+
+#[test]
 fn every_code_of_a_finding_is_explained() {
     let workspace = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut found = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! System users and child processes.
+//! System users, child processes and processors.
 //!
 //! A child started here cannot be forgotten: whoever loses interest in it drops it, and with that it is stopped and
 //! reaped. What it says on its standard error is kept, up to a bound, because it is the only explanation of a failure.
@@ -27,6 +27,11 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// How often a child that is waited for is looked at.
 const POLL: Duration = Duration::from_millis(20);
+
+/// How many processors this process may use: as many threads a verb has unless it is told otherwise.
+pub(crate) fn processors() -> std::num::NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(std::num::NonZeroUsize::MIN)
+}
 
 /// Runs a program to its end, its standard output thrown away, and returns the last 64 KiB of its standard error.
 ///

@@ -14,11 +14,14 @@
 
 mod catalog;
 mod ddl;
+mod describe;
 mod export;
+mod json_schema;
 mod live;
 mod objects;
 
 pub use catalog::{Catalog, Check, Column, ForeignKey, Identity, Index, StatisticsObject, Table, Unique};
 pub use ddl::{Ddl, Section, Statement};
+pub use describe::Description;
 pub use export::{Encoding, ExportSchema, ExportTable, Field, Files, Migrations, RowList, RowRule, Source};
 pub use live::compare_live;

@@ -4,13 +4,15 @@
 #[path = "support/world.rs"]
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value;
 use world::World;
 use zulip_backup_core::Silent;
 use zulip_backup_core::export::{Compat, ExportOptions, Kind, plan};
+use zulip_backup_core::schema::ExportSchema;
 
 const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/zulip");
 
@@ -58,6 +60,55 @@ fn every_file_is_upstreams_to_the_byte() {
                 assert_eq!(seconds, expected_seconds, "{golden}: the time of {name}");
             }
         }
+    }
+}
+
+#[test]
+fn upstreams_exports_are_as_the_schema_says() {
+    let shared = Utf8Path::new(SHARED);
+    if !shared.exists() {
+        return println!("skipped: no real server's exports at {shared}");
+    }
+    let schemas: BTreeMap<&str, Value> = ExportSchema::latest().unwrap().json_schemas().unwrap().into_iter().collect();
+    for (golden, ..) in GOLDEN {
+        let temp = tempfile::tempdir().unwrap();
+        let directory = Utf8Path::from_path(temp.path()).unwrap();
+        let archive = shared.join(format!("{golden}.tar.gz"));
+        let arguments =
+            ["-xzf", archive.as_str(), "-C", directory.as_str(), "--strip-components=1", "--wildcards", "*.json"];
+        assert!(Command::new("tar").args(arguments).status().unwrap().success());
+        for (name, (bytes, _)) in read(directory) {
+            let kind = if name.starts_with("messages-") { "messages.json" } else { &name };
+            let Some(schema) = schemas.get(kind) else { continue };
+            let file: Value = serde_json::from_slice(&bytes).unwrap();
+            check(schema, &file, &format!("{golden}/{name}"));
+        }
+    }
+}
+
+/// As much of JSON Schema as ours has.
+fn check(schema: &Value, value: &Value, place: &str) {
+    let of_type = |name: &str| match name {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "integer" => value.is_i64(),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        other => panic!("{other}"),
+    };
+    match &schema["type"] {
+        Value::String(name) => assert!(of_type(name), "{place} is {value}, no {name}"),
+        Value::Array(names) => assert!(names.iter().any(|name| of_type(name.as_str().unwrap())), "{place} is {value}"),
+        _ => {}
+    }
+    if let (Some(items), Some(list)) = (schema.get("items"), value.as_array()) {
+        list.iter().enumerate().for_each(|(at, item)| check(items, item, &format!("{place}[{at}]")));
+    }
+    if let (Some(properties), Some(object)) = (schema["properties"].as_object(), value.as_object()) {
+        assert_eq!(properties.keys().collect::<BTreeSet<_>>(), object.keys().collect::<BTreeSet<_>>(), "{place}");
+        object.iter().for_each(|(key, value)| check(&properties[key], value, &format!("{place}.{key}")));
     }
 }
 

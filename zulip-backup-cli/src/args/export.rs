@@ -48,7 +48,7 @@ pub struct ExportArgs {
     #[arg(long, short, alias = "threads", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// List the server's organisations
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["realm", "output", "dry_run"])]
     pub list: bool,
     /// Print what would be done, and do nothing
     #[arg(long)]

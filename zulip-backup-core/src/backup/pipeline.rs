@@ -59,8 +59,8 @@ impl<Job, Output> Plan<'_, Job, Output> {
     }
 }
 
-/// Runs `plan` on one thread, its jobs on as many workers as `limits` says, and `take` with the results, in the order of the plan, on
-/// the calling thread. The first error ends everything; memory is bounded by the queues.
+/// Runs `plan` on one thread, its jobs on as many workers as `limits` says, and `take` with the results, in the order of
+/// the plan, on the calling thread. The first error ends everything; memory is bounded by the queues.
 ///
 /// It cannot lock up: jobs are begun in order, so the oldest one, which `take` waits for, always has a thread.
 pub(super) fn run<Job, Output, W, R>(

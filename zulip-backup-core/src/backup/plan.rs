@@ -11,7 +11,7 @@ use crate::backup::{BackupOptions, tree};
 use crate::codec::Compression;
 use crate::postgres::{ConnectOptions, DatabaseFacts, Environment, Programs};
 use crate::site::{Kind, Site, UploadsBackend};
-use crate::{Error, ErrorKind, Finding, Progress, Result, Secret, fs};
+use crate::{Error, ErrorKind, Finding, Progress, Result, Secret, fs, process};
 
 /// What a backup will do, before anything is done. This is the dry run.
 #[derive(Debug, Serialize)]
@@ -134,7 +134,7 @@ pub fn plan(site: &Site, options: &BackupOptions, progress: &dyn Progress) -> Re
         .with_path(directory)
         .with_hint("free some space, name another --output, or go on with --ignore-space"));
     }
-    let jobs = options.jobs.and_then(NonZeroUsize::new).unwrap_or_else(processors);
+    let jobs = options.jobs.and_then(NonZeroUsize::new).unwrap_or_else(process::processors);
     Ok(BackupPlan {
         output,
         replace: options.force,
@@ -294,10 +294,6 @@ fn outside(output: &Utf8Path, directory: Option<&Utf8Path>) -> Result<()> {
             .with_hint("name an --output elsewhere"));
     }
     Ok(())
-}
-
-fn processors() -> NonZeroUsize {
-    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 impl fmt::Display for BackupPlan {

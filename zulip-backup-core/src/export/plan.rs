@@ -13,7 +13,7 @@ use crate::postgres::ConnectOptions;
 use crate::schema::{ExportSchema, compare_live};
 use crate::site::{Site, UploadsBackend};
 use crate::units::bytes;
-use crate::{Error, ErrorKind, Finding, Result, Secret, fs};
+use crate::{Error, ErrorKind, Finding, Result, Secret, fs, process};
 
 /// What an export will do, before anything is done. This is the dry run.
 #[derive(Debug, Serialize)]
@@ -114,10 +114,7 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
         kind: options.kind,
         compat: options.compat,
         record: !options.no_record,
-        jobs: options
-            .jobs
-            .and_then(NonZeroUsize::new)
-            .unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
+        jobs: options.jobs.and_then(NonZeroUsize::new).unwrap_or_else(process::processors),
         zulip_version: site.version()?.version.clone(),
         uploads,
         estimate_bytes,

@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{CWD, Gid, Mode, RenameFlags, StatxAttributes, StatxFlags, Uid};
 use rustix::io::Errno;
 
-use super::{Output, metadata, symlink_metadata, sync_directory};
+use super::{Output, metadata, parent, symlink_metadata, sync_directory};
 use crate::{Error, Result};
 
 /// Makes a directory and all above it, with the mode 0700 where they are new.
@@ -57,12 +57,9 @@ pub(crate) fn exchange(one: &Utf8Path, other: &Utf8Path) -> Result<bool> {
 }
 
 fn sync_parents(one: &Utf8Path, other: &Utf8Path) -> Result<()> {
-    let parent = |path: &Utf8Path| path.parent().map(Utf8Path::to_owned);
     let (first, second) = (parent(one), parent(other));
-    for directory in first.iter().chain(second.iter().filter(|&second| Some(second) != first.as_ref())) {
-        sync_directory(directory)?;
-    }
-    Ok(())
+    sync_directory(first)?;
+    if first == second { Ok(()) } else { sync_directory(second) }
 }
 
 /// Device and number of what lies at `path` itself.

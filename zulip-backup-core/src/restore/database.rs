@@ -26,7 +26,7 @@ use serde::Serialize;
 
 use crate::archive::IndexedArchive;
 use crate::postgres::{ConnectOptions, Programs};
-use crate::{Progress, Result};
+use crate::{Progress, Result, process};
 pub(crate) use check::check;
 pub(crate) use dictionaries::missing_dictionaries;
 pub use dump_file::{DumpFile, DumpKind};
@@ -104,7 +104,7 @@ pub(crate) fn load(
 /// While one connection waits for the disk, another can work: two are better than one even on one processor.
 fn jobs(asked: usize) -> usize {
     match asked {
-        0 => std::thread::available_parallelism().map_or(2, std::num::NonZero::get).max(2),
+        0 => process::processors().get().max(2),
         asked => asked,
     }
     .min(64)

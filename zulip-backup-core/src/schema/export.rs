@@ -265,6 +265,15 @@ impl ExportSchema {
         })
     }
 
+    /// The declaration for a Zulip version as `version.py` writes it.
+    ///
+    /// # Errors
+    /// `Incompatible` for a version whose tables are not known here.
+    pub fn for_version(version: &str) -> Result<&'static Self> {
+        Catalog::for_version(version)?;
+        Self::latest()
+    }
+
     fn parse(text: &str, catalog: &Catalog) -> Result<Self, String> {
         let declared: Declaration = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let mut tables = BTreeMap::new();

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use postgres::Client;
 
-use crate::postgres::{column, error};
-use crate::schema::{Catalog, ExportSchema, Source};
+use crate::postgres::{applied_migrations, column, error};
+use crate::schema::{Catalog, ExportSchema, Migrations, Source};
 use crate::{Finding, Result};
 
 const COLUMNS: &str = "
@@ -30,7 +30,7 @@ pub fn compare_live(client: &mut Client, schema: &ExportSchema) -> Result<Vec<Fi
         live.entry(column(&row, 0)?).or_default().insert(column(&row, 1)?, column(&row, 2)?);
     }
     let catalog = Catalog::latest()?;
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = migrations(&applied_migrations(client)?, schema).into_iter().collect();
     for (table, exported) in &schema.tables {
         let Some(columns) = live.get(table) else {
             findings.push(Finding::error("table-missing", table, "is exported by Zulip, and not in this database"));
@@ -69,10 +69,46 @@ pub fn compare_live(client: &mut Client, schema: &ExportSchema) -> Result<Vec<Fi
     Ok(findings)
 }
 
+/// The version is told by the newest migration of Zulip's app zerver.
+fn migrations(applied: &[(String, String)], schema: &ExportSchema) -> Option<Finding> {
+    let number = |name: &str| name.get(..4).and_then(|digits| digits.parse::<u32>().ok());
+    let of_zerver = applied.iter().filter(|(app, _)| app == "zerver");
+    let newest = of_zerver.max_by_key(|(_, name)| number(name))?;
+    let (found, versions) = (number(&newest.1)?, schema.zulip_versions.join(", "));
+    let Migrations { after, before } = &schema.migrations;
+    let expected = match before {
+        _ if number(after).is_some_and(|after| found < after) => format!("{after} or a later one"),
+        Some(before) if number(before).is_some_and(|before| found >= before) => format!("one before {before}"),
+        _ => return None,
+    };
+    let message = format!("is the newest migration, expected {expected}: the tables are known of Zulip {versions}");
+    Some(Finding::error("migrations-unexpected", format!("zerver {}", newest.1), message))
+}
+
 /// A type without its length; whole numbers of any size are read alike.
 fn base(sql_type: &str) -> &str {
     match sql_type.split_once('(').map_or(sql_type, |(base, _)| base) {
         "smallint" | "integer" | "bigint" => "integer",
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_migration_tells_the_version() {
+        let schema = ExportSchema::latest().unwrap();
+        let applied = |names: &[&str]| -> Vec<(String, String)> {
+            names.iter().map(|name| ("zerver".to_owned(), (*name).to_owned())).collect()
+        };
+        let known = ["0001_squashed_0569", "0696_x", "0697_empty_topic_name"];
+        assert_eq!(migrations(&applied(&known), schema), None);
+        assert_eq!(migrations(&[], schema), None);
+        for (names, says) in [(&["0558_x"][..], "0696 or a later"), (&["0697_x", "0800_y"], "before 0698")] {
+            let finding = migrations(&applied(names), schema).unwrap();
+            assert!(finding.message.contains(says), "{finding}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::thread;
 
 use crate::archive::IndexedArchive;
 use crate::archive::runs::{Run, RunReader, Walker};
-use crate::{Error, Result};
+use crate::{Error, Result, process};
 
 /// Reads the index on the calling thread and hands each run that `plan` accepts to one of `jobs` threads.
 ///
@@ -85,5 +85,5 @@ pub(crate) fn each_run(
 
 /// The number of threads for `jobs`, where 0 asks for as many as there are processors.
 pub(crate) fn threads(jobs: usize) -> usize {
-    if jobs > 0 { jobs } else { thread::available_parallelism().map_or(1, std::num::NonZero::get) }
+    if jobs > 0 { jobs } else { process::processors().get() }
 }

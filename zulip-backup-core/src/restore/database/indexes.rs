@@ -24,7 +24,8 @@ pub(super) fn take(contents: &mut Toc) -> BTreeMap<i64, TableIndexes> {
     let ids = |wanted: &dyn Fn(&TocEntry) -> bool| -> BTreeSet<i64> {
         contents.entries.iter().filter(|entry| wanted(entry)).map(|entry| entry.dump_id).collect()
     };
-    let with_rows: BTreeSet<i64> = contents.tables().filter_map(|data| table_of(data, &ids(&is_table))).collect();
+    let all_tables = ids(&is_table);
+    let with_rows: BTreeSet<i64> = contents.tables().filter_map(|data| table_of(data, &all_tables)).collect();
     let later = ids(&|entry| entry.section == 4);
     contents.entries.retain(|entry| {
         let alone = entry.section == 4
