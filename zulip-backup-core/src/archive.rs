@@ -2,6 +2,7 @@
 //!
 //! `docs/format.md` describes the format for people; the types here are the format.
 
+mod chunk;
 mod entry;
 mod extract;
 mod header;
@@ -19,6 +20,7 @@ mod trailer;
 mod verify;
 mod writer;
 
+pub(crate) use chunk::Chunk;
 pub use entry::{EntryKind, Member, MemberTarget};
 pub(crate) use extract::attributes;
 pub use extract::{ExtractOptions, ExtractReport, extract, extract_to, sha256sums, unpack_section};

@@ -9,7 +9,6 @@ mod execute;
 mod files;
 mod options;
 mod piece;
-mod pipeline;
 mod plan;
 mod report;
 mod tables;

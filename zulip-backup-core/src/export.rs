@@ -3,21 +3,28 @@
 //! All rows are read on connections that share a snapshot, decoded from binary COPY straight into the bytes of the files.
 //! What is exported is declared in [`ExportSchema`](crate::schema::ExportSchema); which rows, in `scope` and `select`.
 
+mod collect;
+mod deactivate;
+mod destination;
 mod execute;
 mod files;
 mod json;
+mod lists;
+mod manifest;
 mod messages;
 mod migrations;
 mod options;
+mod piece;
 mod plan;
 mod realms;
 mod record;
 mod report;
 mod scope;
 mod select;
-mod tables;
+mod work;
 
-pub use options::{Compat, ExportOptions, Kind};
+pub use manifest::{ExportManifest, FilesFacts};
+pub use options::{Compat, ExportOptions, Format, Kind};
 pub use plan::{ExportPlan, plan};
 pub use realms::{RealmSummary, realms};
 pub use report::ExportReport;

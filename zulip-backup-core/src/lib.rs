@@ -8,6 +8,7 @@ mod error;
 pub mod export;
 mod finding;
 pub mod fs;
+mod pipeline;
 pub mod postgres;
 pub mod process;
 mod progress;
@@ -16,6 +17,7 @@ pub mod schema;
 mod secret;
 pub mod site;
 pub mod units;
+pub mod uploads;
 
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{CodeCount, Finding, Findings, Severity};

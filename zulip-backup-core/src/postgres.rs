@@ -20,4 +20,4 @@ pub use fault::{ServerError, column, error, sqlstate};
 pub use programs::{Programs, ServerPrograms};
 pub(crate) use quote::quote_identifier;
 pub use rows::RowReader;
-pub use snapshot::{Invitation, Purpose, Snapshot, SnapshotState, TableSize};
+pub use snapshot::{Invitation, Purpose, Reservation, Snapshot, SnapshotState, TableSize};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
+use zulip_backup_core::codec::Digest;
 use zulip_backup_core::export::{ExportOptions, Kind, plan, realms};
 use zulip_backup_core::postgres::{Cluster, Purpose, Snapshot};
 use zulip_backup_core::{ErrorKind, Recorder, Silent};
@@ -95,6 +96,49 @@ fn every_kind_is_whole_and_the_same_every_time() {
     }
     assert!(messages.is_sorted_by(|more, less| more > less), "{messages:?}");
     assert_eq!(stage.number("SELECT count(*) FROM zerver_realmexport WHERE realm_id = $1::int8 AND status = 2"), 0);
+}
+
+#[test]
+fn archives_hold_the_same_files_and_are_the_same_every_time() {
+    let stage = stage();
+    let site = stage.host.site().unwrap();
+    let export = |name: &str| plan(&site, &stage.options(name).no_record(true)).unwrap().execute(&Silent).unwrap();
+    let expected = read(&export("directory").path);
+    for ending in ["tar.gz", "tar.zst"] {
+        let report = export(&format!("one.{ending}"));
+        let bytes = std::fs::read(&report.path).unwrap();
+        assert_eq!(report.archive_bytes, Some(bytes.len() as u64));
+        assert_eq!(report.sha256.unwrap(), Digest::of(&bytes));
+        std::fs::rename(&report.path, stage.dir.join("first")).unwrap();
+        assert!(bytes == std::fs::read(export(&format!("one.{ending}")).path).unwrap(), "another {ending} each time");
+
+        let unpacked = stage.dir.join(format!("unpacked-{ending}"));
+        std::fs::create_dir(&unpacked).unwrap();
+        if ending == "tar.gz" {
+            let arguments = ["-xzpf", report.path.as_str(), "-C", unpacked.as_str()];
+            let tar = std::process::Command::new("tar").args(arguments).output().unwrap();
+            assert!(tar.status.success() && tar.stderr.is_empty(), "{tar:?}");
+        } else {
+            let stream = zstd::stream::read::Decoder::new(&bytes[..]).unwrap();
+            tar::Archive::new(stream).unpack(&unpacked).unwrap();
+        }
+        let names: Vec<_> = unpacked.read_dir_utf8().unwrap().map(|entry| entry.unwrap()).collect();
+        assert_eq!(names.len(), 1);
+        assert_eq!(names[0].file_name(), "one");
+        let mode = std::os::unix::fs::MetadataExt::mode(&names[0].path().metadata().unwrap());
+        assert_eq!(mode & 0o777, 0o700);
+        let mut found = read(names[0].path());
+        let manifest: Value = serde_json::from_slice(&found.remove("manifest.json").unwrap()).unwrap();
+        let index = found.remove("index.jsonl").unwrap();
+        assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+        for (name, content) in &found {
+            assert!(content == &expected[name], "{ending}: {name} is another than in the directory");
+        }
+        assert_eq!(manifest["content"], "export");
+        assert_eq!(manifest["rows"]["realm"]["zerver_realm"], 1);
+        let members = index.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"{\"member\""));
+        assert_eq!(manifest["index"]["members"], members.count());
+    }
 }
 
 #[test]

@@ -7,8 +7,8 @@ use zulip_backup_core::export::{Compat, ExportOptions, Kind};
 /// Export one organisation in Zulip's own format
 ///
 /// Writes what Zulip's `manage.py export` writes, from one snapshot of the database: nothing is stopped, and nothing in
-/// the export refers to what came later. Zulip's `manage.py import` reads it. The directory appears under its name only
-/// when it is complete.
+/// the export refers to what came later. Zulip's `manage.py import` reads it. The directory or archive appears under its
+/// name only when it is complete.
 ///
 /// As root, the work is done as the user the deployment belongs to.
 #[derive(Debug, Args)]
@@ -18,7 +18,10 @@ Examples:
     zulip-backup export --list
 
   Everything of one of them, for another server:
-    zulip-backup export -r engineering --output /srv/exports/engineering
+    zulip-backup export -r engineering --output /srv/exports/engineering.tar.gz
+
+  The same for good: nobody writes there any more
+    zulip-backup export -r engineering --output /srv/exports/engineering.tar.gz --deactivate
 
   What everybody may see:
     zulip-backup export -r engineering --public-only")]
@@ -26,8 +29,9 @@ pub struct ExportArgs {
     /// Organisation: its id, or its subdomain; '' for the one at the root domain
     #[arg(long, short, value_name = "REALM", required_unless_present = "list")]
     pub realm: Option<String>,
-    /// Directory to write [default: zulip-export-RANDOM in the system's directory for temporary files]
-    #[arg(long, short, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    /// Directory to write, or archive: NAME.tar.gz or NAME.tar.zst, its members below NAME [default: a directory
+    /// zulip-export-RANDOM in the system's directory for temporary files]
+    #[arg(long, short, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub output: Option<Utf8PathBuf>,
     /// Export public channels only
     #[arg(long, conflicts_with = "full_with_consent")]
@@ -35,9 +39,15 @@ pub struct ExportArgs {
     /// Export private data of those users only who consent
     #[arg(long, alias = "export-full-with-consent")]
     pub full_with_consent: bool,
+    /// Deactivate the organisation before; an export that fails activates it again
+    #[arg(long, alias = "deactivate-realm", conflicts_with = "list")]
+    pub deactivate: bool,
     /// Export also where no owner could use the result
     #[arg(long)]
     pub force: bool,
+    /// Export also where the database has tables or columns that are not known, or lacks some
+    #[arg(long)]
+    pub allow_unknown: bool,
     /// Leave no trace in the database: neither a row of the export nor a line in the audit log
     #[arg(long)]
     pub no_record: bool,
@@ -79,7 +89,9 @@ impl From<&ExportArgs> for ExportOptions {
                 CompatArg::Strict => Compat::Strict,
             },
             no_record: args.no_record,
+            deactivate: args.deactivate,
             force: args.force,
+            allow_unknown: args.allow_unknown,
             jobs: args.jobs.map(usize::from),
         }
     }

@@ -1,6 +1,7 @@
 //! tar headers as GNU tar writes them.
 
 use crate::archive::{EntryKind, Member, MemberName};
+use crate::fs::OwnerNames;
 use crate::{Error, ErrorKind, Result};
 
 /// The block of the tar format: headers and padded contents are whole numbers of it.
@@ -132,6 +133,15 @@ pub struct Owner {
     pub user: String,
     /// Name of the group.
     pub group: String,
+}
+
+impl Owner {
+    /// Who runs this process: generated members belong to him, as upstream's do.
+    pub fn this_process() -> Self {
+        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let names = OwnerNames::load();
+        Self { uid: u64::from(uid), gid: u64::from(gid), user: names.user(uid), group: names.group(gid) }
+    }
 }
 
 fn bytes_path(bytes: &[u8]) -> &std::path::Path {

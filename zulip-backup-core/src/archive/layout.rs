@@ -28,6 +28,16 @@ pub mod member {
     pub const INDEX: &str = "zulip-backup/index.jsonl";
     /// Ours: what the archive is, and its proof. The last member.
     pub const MANIFEST: &str = "zulip-backup/manifest.json";
+
+    /// The index of an archive whose members lie in `root`.
+    pub fn index(root: &str) -> String {
+        format!("{root}/index.jsonl")
+    }
+
+    /// The manifest of an archive whose members lie in `root`.
+    pub fn manifest(root: &str) -> String {
+        format!("{root}/manifest.json")
+    }
 }
 
 /// What a member belongs to.
@@ -104,5 +114,9 @@ mod tests {
         assert_eq!(section("zulip-backup/manifest.json"), Some(Section::Proof));
         assert_eq!(section("zulip-backup/other"), None);
         assert_eq!(section("etc/passwd"), None);
+        assert_eq!(
+            (member::index(member::ROOT), member::manifest(member::ROOT)),
+            (member::INDEX.to_owned(), member::MANIFEST.to_owned())
+        );
     }
 }

@@ -5,10 +5,12 @@ use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 
+use serde::Serialize;
+
 use crate::archive::index::{Frame, IndexLine};
 use crate::archive::{
-    EntryKind, FORMAT_VERSION, Header, IndexFacts, Manifest, Member, Owner, Section, SectionFacts, Trailer, member,
-    padding,
+    Chunk, EntryKind, FORMAT_VERSION, Header, IndexFacts, Manifest, Member, Owner, Section, SectionFacts, Trailer,
+    member, padding,
 };
 use crate::codec::{Compression, Digest, FrameEncoder, Hasher, stored_frame};
 use crate::{Error, ErrorKind, Result};
@@ -35,9 +37,9 @@ pub struct Block {
 
 /// What an archive came to.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Written {
+pub struct Written<M = Manifest> {
     /// The manifest that was written.
-    pub manifest: Manifest,
+    pub manifest: M,
     /// SHA-256 of the manifest's content: it stands for the whole archive.
     pub manifest_sha256: Digest,
     /// Size of the file.
@@ -49,6 +51,8 @@ pub struct Written {
 /// Writes frames in order and keeps the index. The file must be seekable: the header of a member whose size is known
 /// only at its end is written a second time, in place.
 pub struct ArchiveWriter {
+    /// The directory that all members lie in.
+    root: String,
     file: File,
     compression: Compression,
     level: i32,
@@ -77,9 +81,11 @@ struct Open {
 }
 
 impl ArchiveWriter {
-    /// Writes to `file` from its start. `spill` is an empty file that the index waits in.
-    pub fn new(file: File, spill: File, compression: Compression, level: i32) -> Self {
+    /// Writes to `file` from its start members that all lie in the directory `root`. `spill` is an empty file that the
+    /// index waits in.
+    pub fn new(root: &str, file: File, spill: File, compression: Compression, level: i32) -> Self {
         Self {
+            root: root.to_owned(),
             file,
             compression,
             level,
@@ -115,13 +121,9 @@ impl ArchiveWriter {
 
     /// Writes one small member with all its content.
     pub fn small(&mut self, encoder: &mut FrameEncoder, header: Header, content: &[u8]) -> Result<()> {
-        let mut bytes = header.encode(content.len() as u64)?;
-        let header_bytes = bytes.len() as u64;
-        bytes.extend_from_slice(content);
-        bytes.resize(bytes.len() + zeros(content.len() as u64), 0);
-        let digest = (header.kind == EntryKind::File).then(|| Digest::of(content));
-        let member = header.into_member(content.len() as u64, digest, 0, header_bytes);
-        self.batch(Batch { frame: encoder.frame(&bytes)?, tar_bytes: bytes.len() as u64, members: vec![member] })
+        let mut chunk = Chunk::default();
+        chunk.add(header, content)?;
+        chunk.take(encoder, false)?.map_or(Ok(()), |batch| self.batch(batch))
     }
 
     /// Begins a file whose content follows in blocks.
@@ -193,12 +195,12 @@ impl ArchiveWriter {
 
     /// Writes index, manifest and trailer, and flushes all of it to the disk. `complete` makes the manifest out of
     /// the facts that only the writer knows.
-    pub fn finish(
+    pub fn finish<M: Serialize>(
         mut self,
         owner: &Owner,
         mtime: u64,
-        complete: impl FnOnce(BTreeMap<String, SectionFacts>, IndexFacts) -> Manifest,
-    ) -> Result<(Written, File)> {
+        complete: impl FnOnce(BTreeMap<String, SectionFacts>, IndexFacts) -> M,
+    ) -> Result<(Written<M>, File)> {
         self.closed()?;
         let mut encoder = FrameEncoder::new(self.compression, self.level)?;
         let facts = self.write_index(&mut encoder, owner, mtime)?;
@@ -207,7 +209,7 @@ impl ArchiveWriter {
             .map_err(|error| Error::new(ErrorKind::Io, "cannot write the manifest").with_source(error))?;
         content.push(b'\n');
         let manifest_sha256 = Digest::of(&content);
-        let header = Header::generated(member::MANIFEST, 0o600, mtime, owner)?;
+        let header = Header::generated(&member::manifest(&self.root), 0o600, mtime, owner)?;
         let mut bytes = header.encode(content.len() as u64)?;
         bytes.extend_from_slice(&content);
         bytes.resize(bytes.len() + zeros(content.len() as u64), 0);
@@ -245,7 +247,7 @@ impl ArchiveWriter {
         self.index.flush().map_err(write_failed)?;
         let mut spill = self.index.get_ref().try_clone().map_err(write_failed)?;
         spill.seek(SeekFrom::Start(0)).map_err(write_failed)?;
-        let header = Header::generated(member::INDEX, 0o600, mtime, owner)?.encode(facts.bytes)?;
+        let header = Header::generated(&member::index(&self.root), 0o600, mtime, owner)?.encode(facts.bytes)?;
         self.frame(&stored_frame(self.compression, &header), header.len() as u64)?;
         let mut rest = facts.bytes;
         let mut content = Vec::new();

@@ -11,12 +11,12 @@ use crate::backup::BackupPlan;
 use crate::backup::cross_check::ExpectedFiles;
 use crate::backup::files::{FileJob, FileWorker, Item};
 use crate::backup::piece::{Done, Piece, Taker};
-use crate::backup::pipeline::{self, Limits, Plan};
 use crate::backup::report::{BackupReport, SectionReport};
 use crate::backup::tables::{self, TableWorker, plan_rows, plan_tables};
 use crate::backup::tree::{Tree, header};
 use crate::codec::{Compression, FrameEncoder};
 use crate::fs::{LockFile, Output, OwnerNames};
+use crate::pipeline::{self, Limits, Plan};
 use crate::postgres::dump::read_live_toc;
 use crate::postgres::{Purpose, Snapshot, applied_migrations};
 use crate::{Error, ErrorKind, Finding, Progress, Result, Task, fs};
@@ -44,7 +44,7 @@ impl BackupPlan {
         let lock = format!(".zulip-backup.{}.lock", rustix::process::geteuid().as_raw());
         let _lock = LockFile::take(&directory.join(lock), "create")?;
         let output = Output::create(&self.output, self.replace)?;
-        let writer = ArchiveWriter::new(output.file()?, output.scratch()?, self.compression, self.level);
+        let writer = ArchiveWriter::new(member::ROOT, output.file()?, output.scratch()?, self.compression, self.level);
         let mut run = Run {
             plan: self,
             progress,
@@ -67,7 +67,7 @@ impl BackupPlan {
         run.timed("settings", Run::settings)?;
         run.timed("uploads", |run| run.uploads(expected))?;
         let Run { taker, mtime, mut timings, .. } = run;
-        let owner = this_owner();
+        let owner = Owner::this_process();
         let Taker { writer, findings, links, .. } = taker;
         let finishing = Instant::now();
         let (written, _file) = writer.finish(&owner, mtime, |sections, index| Manifest {
@@ -154,7 +154,7 @@ impl Run<'_> {
             (member::OS_VERSION, source.os_version.clone()),
             (member::POSTGRES_VERSION, source.postgres_version.to_string()),
         ] {
-            let header = Header::generated(name, 0o644, self.mtime, &this_owner())?;
+            let header = Header::generated(name, 0o644, self.mtime, &Owner::this_process())?;
             self.taker.writer.small(&mut encoder, header, format!("{text}\n").as_bytes())?;
         }
         Ok(())
@@ -171,7 +171,7 @@ impl Run<'_> {
         let mut toc = read_live_toc(&planned.pg_dump, connection, snapshot.id())?;
         let gzip = self.plan.compression == Compression::Gzip;
         toc.set_gzip(gzip);
-        let owner = this_owner();
+        let owner = Owner::this_process();
         let mut encoder = self.encoder()?;
         let mut directory = Header::generated(member::DATABASE, 0o700, self.mtime, &owner)?;
         directory.kind = EntryKind::Directory;
@@ -349,11 +349,4 @@ fn database_facts(
         migrations,
         tables,
     })
-}
-
-/// Generated members belong to whoever makes the backup, as upstream's do.
-fn this_owner() -> Owner {
-    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let names = OwnerNames::load();
-    Owner { uid: u64::from(uid), gid: u64::from(gid), user: names.user(uid), group: names.group(gid) }
 }

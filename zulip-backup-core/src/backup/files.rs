@@ -5,10 +5,10 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use crate::archive::{Batch, Block, EntryKind, Header, Member, padding};
+use crate::archive::{Block, Chunk, EntryKind, Header};
 use crate::backup::piece::{Done, Piece};
-use crate::backup::pipeline::Worker;
-use crate::codec::{Compression, Digest, FrameEncoder, looks_compressed, stored_frame};
+use crate::codec::{Compression, FrameEncoder, looks_compressed};
+use crate::pipeline::Worker;
 use crate::{Error, ErrorKind, Finding, Result, fs};
 
 /// How often a file that changes while it is read is read again.
@@ -52,32 +52,30 @@ impl FileWorker {
 
     fn small(&mut self, items: Vec<Item>, emit: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
         // Directories, and what can be compressed; and what cannot, behind it.
-        let mut chunks = [Chunk::default(), Chunk::default()];
+        let mut chunks = [(Chunk::default(), Done::default()), (Chunk::default(), Done::default())];
         let frame_bytes = self.encoder.compression().frame_bytes();
         for item in items {
             if item.header.kind != EntryKind::File {
-                chunks[0].add(item.header, &[])?;
+                chunks[0].0.add(item.header, &[])?;
                 continue;
             }
             let Some(()) = self.read_whole(&item, emit)? else { continue };
             let chunk = usize::from(looks_compressed(&self.content));
-            if chunks[chunk].tar.len() + self.content.len() > frame_bytes {
+            if chunks[chunk].0.len() + self.content.len() > frame_bytes {
                 self.flush(&mut chunks, emit)?;
             }
-            chunks[chunk].done.task = item.task;
-            chunks[chunk].add(item.header, &self.content)?;
+            let (chunk, done) = &mut chunks[chunk];
+            *done = Done { task: item.task, amount: done.amount + self.content.len() as u64 };
+            chunk.add(item.header, &self.content)?;
         }
         self.flush(&mut chunks, emit)
     }
 
-    fn flush(&mut self, chunks: &mut [Chunk; 2], emit: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
-        for (chunk, packed) in std::mem::take(chunks).into_iter().zip([false, true]) {
-            let Chunk { tar, members, done } = chunk;
-            if tar.is_empty() {
-                continue;
+    fn flush(&mut self, chunks: &mut [(Chunk, Done); 2], emit: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
+        for ((chunk, done), packed) in chunks.iter_mut().zip([false, true]) {
+            if let Some(batch) = chunk.take(&mut self.encoder, packed)? {
+                emit(Piece::Batch(batch, std::mem::take(done)))?;
             }
-            let frame = self.frame(&tar, packed)?.unwrap_or_else(|| stored_frame(self.encoder.compression(), &tar));
-            emit(Piece::Batch(Batch { frame, tar_bytes: tar.len() as u64, members }, done))?;
         }
         Ok(())
     }
@@ -149,30 +147,6 @@ impl Worker<FileJob, Piece> for FileWorker {
             FileJob::Small(items) => self.small(items, emit),
             FileJob::Large(item) => self.large(&item, emit),
         }
-    }
-}
-
-/// Whole members on their way into one frame.
-#[derive(Default)]
-struct Chunk {
-    tar: Vec<u8>,
-    members: Vec<Member>,
-    done: Done,
-}
-
-impl Chunk {
-    fn add(&mut self, header: Header, content: &[u8]) -> Result<()> {
-        let size = content.len() as u64;
-        self.done.amount += size;
-        let start = self.tar.len() as u64;
-        let blocks = header.encode(size)?;
-        self.tar.extend_from_slice(&blocks);
-        self.tar.extend_from_slice(content);
-        let zeros = usize::try_from(padding(size)).unwrap_or(0);
-        self.tar.resize(self.tar.len() + zeros, 0);
-        let digest = (header.kind == EntryKind::File).then(|| Digest::of(content));
-        self.members.push(header.into_member(size, digest, start, blocks.len() as u64));
-        Ok(())
     }
 }
 

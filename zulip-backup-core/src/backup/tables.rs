@@ -2,8 +2,8 @@
 
 use crate::archive::{Block, Header, Owner, TableFacts, database_file};
 use crate::backup::piece::{Done, Piece};
-use crate::backup::pipeline::{Plan, Worker};
 use crate::codec::{Compression, FrameEncoder, stored_frame};
+use crate::pipeline::{Plan, Worker};
 use crate::postgres::dump::{COPY_END, Toc, TocEntry};
 use crate::postgres::{Invitation, RowReader, Snapshot};
 use crate::{Error, ErrorKind, Result};

@@ -8,9 +8,9 @@ use camino::Utf8Path;
 use crate::archive::{EntryKind, Header, Link, MemberName, MemberTarget};
 use crate::backup::files::{FileJob, Item, large_bytes};
 use crate::backup::piece::Piece;
-use crate::backup::pipeline::Plan;
 use crate::codec::Compression;
 use crate::fs::{OwnerNames, Walk, WalkEntry, WalkKind};
+use crate::pipeline::Plan;
 use crate::{Error, ErrorKind, Finding, Result, fs};
 
 /// The most entries of one job, so that empty files do not make a job without end.

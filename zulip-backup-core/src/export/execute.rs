@@ -1,28 +1,34 @@
 //! Doing what the plan says.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use camino::Utf8Path;
-use serde::Serialize;
-
-use crate::export::files::{Files, FilesReport};
-use crate::export::messages::{self, FILE_MESSAGES, FILES_AT_ONCE, Messages};
+use crate::codec::FrameEncoder;
+use crate::export::collect::Collector;
+use crate::export::deactivate::Deactivation;
+use crate::export::destination::{ArchiveDestination, Destination, DirectoryDestination, Published};
+use crate::export::files::{self, FileCopier, FileFinder, Way};
+use crate::export::lists::Place;
+use crate::export::messages::{self, FILE_MESSAGES, Messages};
 use crate::export::migrations::MigrationStatus;
+use crate::export::piece::{Cutter, Piece};
 use crate::export::record::Record;
-use crate::export::report::Stats;
 use crate::export::scope::Scope;
-use crate::export::select::{RealmFacts, Selection};
-use crate::export::tables::TableFile;
-use crate::export::{ExportPlan, ExportReport, Kind, realms};
-use crate::fs::WorkDir;
-use crate::postgres::{Invitation, Purpose, RowReader, Snapshot, quote_identifier};
+use crate::export::select::RealmFacts;
+use crate::export::work::{Job, Shared, Worker};
+use crate::export::{Compat, ExportPlan, ExportReport, Format, Kind, realms};
+use crate::pipeline::{self, Limits, Plan};
+use crate::postgres::{Invitation, Purpose, Reservation, RowReader, Snapshot, column, error, quote_identifier};
 use crate::schema::{ExportSchema, RowList};
-use crate::{Error, ErrorKind, Findings, Progress, Result, Task, fs};
+use crate::{Error, ErrorKind, Progress, Result, Task};
 
 /// What the server's lists show a connection of this process as.
 pub(super) const APPLICATION: &str = "zulip-backup export";
+
+/// How much JSON the messages of one job may come to, on average: it waits in memory until its turn.
+const JOB_BYTES: i64 = 12 << 20;
+
+/// The most message files of one job: enough that the cost of a query itself is nothing.
+const JOB_FILES: usize = 8;
 
 impl ExportPlan {
     /// Makes the export.
@@ -32,208 +38,230 @@ impl ExportPlan {
     /// database answer. Whatever happens, nothing lies under the output's name unless it is complete.
     pub fn execute(&self, progress: &dyn Progress) -> Result<ExportReport> {
         let begun = Instant::now();
-        let work = WorkDir::create(fs::parent(&self.output), ".zulip-export-", "export")?;
-        let target = work.directory("export")?;
+        // First, so that nothing is written for an export that has to wait.
+        let reservation = Reservation::make(&self.connection, &self.application(), Purpose::Export(self.realm_id))?;
         let mut client = self.connection.connect(&self.application())?;
-        let schema = realms::schema(&mut client)?;
-        let search_path = format!("SET search_path = {}, pg_catalog", quote_identifier(&schema));
-        client
-            .batch_execute(&search_path)
-            .map_err(|failure| crate::postgres::error("prepare the connection", failure))?;
-        let record =
-            if self.record { Some(Record::begin(&mut client, self.realm_id, self.kind, self.compat)?) } else { None };
-        let exported = self.export(&target, &search_path, progress).and_then(|(stats, report)| {
-            fs::move_new(&target, &self.output)?;
-            Ok((stats, report))
+        let search_path = format!("SET search_path = {}, pg_catalog", quote_identifier(&realms::schema(&mut client)?));
+        client.batch_execute(&search_path).map_err(|failure| error("prepare the connection", failure))?;
+        let deactivation = if self.deactivate { Some(Deactivation::begin(&mut client, self.realm_id)?) } else { None };
+        let record = if self.record { Some(Record::begin(&mut client, self)) } else { None }.transpose();
+        let exported = record.and_then(|record| match self.export(reservation, &search_path, progress) {
+            Ok(exported) => Ok((exported, record)),
+            Err(error) => Err(match record.map(|record| record.failed(&mut client)) {
+                Some(Err(second)) => {
+                    error.with_hint(format!("the export is still recorded as running: {}", second.chain()))
+                }
+                _ => error,
+            }),
         });
-        match (exported, record) {
-            (Ok((stats, report)), record) => {
+        match (exported, deactivation) {
+            (Ok(((collector, published), record)), deactivation) => {
                 if let Some(record) = record {
-                    record.succeeded(&mut client, &stats)?;
+                    record.succeeded(&mut client, &collector.stats, published)?;
                 }
-                Ok(self.report(&stats, report, begun))
+                let ended_sessions = deactivation.map(|deactivation| deactivation.complete(&mut client)).transpose()?;
+                Ok(ExportReport::new(self, collector, published, ended_sessions, begun))
             }
-            (Err(error), Some(record)) => match record.failed(&mut client) {
-                Ok(()) => Err(error),
-                Err(second) => {
-                    let hint = format!("the export is still recorded as running: {}", second.chain());
-                    Err(error.with_hint(hint))
-                }
-            },
+            (Err(error), Some(deactivation)) => Err(match deactivation.undo(&mut client) {
+                Ok(()) => error,
+                Err(second) => error.with_hint(format!("the organisation is still deactivated: {}", second.chain())),
+            }),
             (Err(error), None) => Err(error),
         }
     }
 
-    fn export(&self, target: &Utf8Path, search_path: &str, progress: &dyn Progress) -> Result<(Stats, FilesReport)> {
-        let schema = ExportSchema::latest()?;
-        let mut snapshot = Snapshot::take(&self.connection, &self.application(), Purpose::Export(self.realm_id))?;
-        let failed = |failure| crate::postgres::error("prepare the connection", failure);
-        snapshot.leader().batch_execute(search_path).map_err(failed)?;
+    fn export<'a>(
+        &self,
+        reservation: Reservation,
+        search_path: &str,
+        progress: &'a dyn Progress,
+    ) -> Result<(Collector<'a>, Published)> {
+        let mut snapshot = reservation.take()?;
+        snapshot.leader().batch_execute(search_path).map_err(|failure| error("prepare the connection", failure))?;
         progress.message(&format!("snapshot taken at {}", snapshot.facts().taken_at));
-        let scope = Scope { schema, realm: self.realm_id, kind: self.kind };
-        let facts = RealmFacts {
-            fake_domain: self.fake_domain.clone(),
-            is_system_realm: self.is_system_realm,
-            deactivated_here: false,
-        };
-        let invitation = snapshot.invitation();
-        let mut reader = join(&invitation, search_path)?;
+        let scope = Scope { schema: ExportSchema::latest()?, realm: self.realm_id, kind: self.kind, missing: &[] };
+        let door = Door { invitation: snapshot.invitation(), search_path: search_path.to_owned() };
         let mut ids = Vec::new();
         let statement = format!("COPY ({} ORDER BY m.id) TO STDOUT (FORMAT binary)", scope.message_ids());
-        reader.copy_binary("read the ids of the messages", &statement, |row| {
+        door.join()?.copy_binary("read the ids of the messages", &statement, |row| {
             ids.push(row.integer(0)?);
             Ok(())
         })?;
-        let run = Run {
-            scope: &scope,
-            facts: &facts,
-            messages: Messages::new(&scope, &facts)?,
-            ids: &ids,
-            files: Files { scope: &scope, source: &self.uploads, target, avatar_salt: &self.avatar_salt, progress },
-            target,
-            progress,
-            next: AtomicUsize::new(0),
-            stopped: AtomicBool::new(false),
-            stats: Mutex::new(Stats::default()),
-            report: Mutex::new(FilesReport::default()),
-        };
+        let (files_at_once, newest) = measure(&mut snapshot, &ids, self.realm_id)?;
+        let (way, destination) = self.destination(newest)?;
+        let mut collector = Collector::new(destination, progress);
+        let facts = self.facts();
+        let run = Run { plan: self, door: &door, facts: &facts, ids: &ids, files_at_once, way, progress };
         progress.begin(Task { name: messages::TASK, unit: crate::Unit::Rows, total: Some(ids.len() as u64) });
-        run.all(self.jobs.get(), reader, &invitation, search_path)?;
+        progress.begin(Task::bytes(files::TASK, None));
+        run.pipeline(&scope, &mut collector, |plan| run.plan_all(&scope, plan))?;
         progress.end(messages::TASK);
-        let stats = run.stats.into_inner().unwrap_or_default();
-        let report = run.report.into_inner().unwrap_or_default();
-        write_json(&target.join("stats.json"), &stats)?;
+        progress.end(files::TASK);
+        // Last, because which files are there is known only now.
+        let missing = std::mem::take(&mut collector.missing);
+        let attachments = match self.compat {
+            Compat::Fixed => Scope { missing: &missing, ..scope },
+            Compat::Strict if missing.is_empty() => scope,
+            Compat::Strict => return Err(missing_in_strict(&collector)),
+        };
+        let lists = &attachments.schema.files.attachment;
+        run.pipeline(&attachments, &mut collector, |plan| plan_lists(plan, "attachment", lists))?;
+        self.write_rest(&mut snapshot, &attachments, &door, &mut collector)?;
+        let published = collector.publish(self)?;
+        Ok((collector, published))
+    }
+
+    fn facts(&self) -> RealmFacts {
+        RealmFacts {
+            fake_domain: self.fake_domain.clone(),
+            is_system_realm: self.is_system_realm,
+            deactivated_here: self.deactivate,
+        }
+    }
+
+    fn destination(&self, newest: i64) -> Result<(Way, Box<dyn Destination>)> {
+        Ok(match self.format {
+            Format::Directory => {
+                let directory = DirectoryDestination::create(&self.output)?;
+                (Way::Directory(directory.target().to_owned()), Box::new(directory))
+            }
+            Format::Archive(compression) => {
+                let archive = ArchiveDestination::create(&self.output, compression, newest)?;
+                (Way::Archive(archive.maker().clone()), Box::new(archive))
+            }
+        })
+    }
+
+    /// The small files that tell of the others.
+    fn write_rest(
+        &self,
+        snapshot: &mut Snapshot,
+        scope: &Scope<'_>,
+        door: &Door,
+        collector: &mut Collector<'_>,
+    ) -> Result<()> {
+        let stats = collector.stats.clone();
+        collector.json("stats.json", &stats)?;
         if self.kind == Kind::FullWithConsent {
-            let mut consenting = Vec::new();
+            let mut consenting: Vec<i64> = Vec::new();
             let statement =
                 format!("COPY (SELECT id FROM ({}) c ORDER BY id) TO STDOUT (FORMAT binary)", scope.consenting());
-            join(&invitation, search_path)?.copy_binary("read who consents", &statement, |row| {
+            door.join()?.copy_binary("read who consents", &statement, |row| {
                 consenting.push(row.integer(0)?);
                 Ok(())
             })?;
             let text = serde_json::to_vec(&consenting)
                 .map_err(|error| Error::new(ErrorKind::Io, "cannot write who consents").with_source(error))?;
-            fs::write_atomically(&target.join("consented_user_ids.json"), &text)?;
+            collector.whole("consented_user_ids.json", &text)?;
         }
         let migrations = MigrationStatus::read(snapshot.leader(), &self.zulip_version)?;
-        write_json(&target.join("migration_status.json"), &migrations)?;
-        fs::sync_directory(target)?;
-        Ok((stats, report))
-    }
-
-    fn report(&self, stats: &Stats, files: FilesReport, begun: Instant) -> ExportReport {
-        let rows = |file: &str, key: &str| stats.rows.get(file).and_then(|rows| rows.get(key)).copied().unwrap_or(0);
-        let of_messages = stats.rows.iter().filter(|(file, _)| file.starts_with("messages-"));
-        let mut findings = Findings::default();
-        files.findings.into_iter().for_each(|finding| findings.push(finding));
-        ExportReport {
-            path: self.output.clone(),
-            realm: self.realm.clone(),
-            messages: of_messages.map(|(file, _)| rows(file, "zerver_message")).sum(),
-            users: rows("realm", "zerver_userprofile"),
-            files: files.files,
-            files_bytes: files.bytes,
-            findings,
-            seconds: begun.elapsed().as_secs_f64(),
-        }
+        collector.json("migration_status.json", &migrations)
     }
 }
 
-/// What the threads share.
+/// How connections join the snapshot.
+struct Door {
+    invitation: Invitation,
+    search_path: String,
+}
+
+impl Door {
+    fn join(&self) -> Result<RowReader> {
+        let mut reader = self.invitation.join()?;
+        reader.batch_execute("prepare the connection", &self.search_path)?;
+        Ok(reader)
+    }
+}
+
+/// An export on its way.
 struct Run<'a> {
-    scope: &'a Scope<'a>,
+    plan: &'a ExportPlan,
+    door: &'a Door,
     facts: &'a RealmFacts,
-    messages: Messages,
     ids: &'a [i64],
-    files: Files<'a>,
-    target: &'a Utf8Path,
+    files_at_once: usize,
+    way: Way,
     progress: &'a dyn Progress,
-    next: AtomicUsize,
-    stopped: AtomicBool,
-    stats: Mutex<Stats>,
-    report: Mutex<FilesReport>,
 }
-
-/// Pieces of work that are no message files.
-const SINGLE: usize = 4;
 
 impl Run<'_> {
-    fn all(&self, threads: usize, reader: RowReader, invitation: &Invitation, search_path: &str) -> Result<()> {
-        let thread = |reader: Option<RowReader>| {
-            let mut reader = reader.map_or_else(|| join(invitation, search_path), Ok)?;
-            let pieces = SINGLE + self.ids.len().div_ceil(FILE_MESSAGES * FILES_AT_ONCE);
-            while !self.stopped.load(Ordering::Relaxed) {
-                let piece = self.next.fetch_add(1, Ordering::Relaxed);
-                if piece >= pieces {
-                    break;
-                }
-                self.progress.checkpoint().and_then(|()| self.piece(piece, &mut reader)).inspect_err(|_| {
-                    self.stopped.store(true, Ordering::Relaxed);
-                })?;
-            }
-            Ok(())
+    /// Does the planned jobs on all threads, and hands what comes of them to the collector.
+    fn pipeline(
+        &self,
+        scope: &Scope<'_>,
+        collector: &mut Collector<'_>,
+        plan: impl FnOnce(&Plan<'_, Job, Piece>) -> Result<()> + Send,
+    ) -> Result<()> {
+        let copier = FileCopier {
+            uploads: &*self.plan.uploads,
+            realm: self.plan.realm_id,
+            way: self.way.clone(),
+            progress: self.progress,
         };
-        std::thread::scope(|scope| {
-            let others: Vec<_> = (1..threads).map(|_| scope.spawn(|| thread(None))).collect();
-            let mut result = thread(Some(reader));
-            for other in others {
-                let ended = other.join().unwrap_or_else(|_| Err(Error::interrupted()));
-                result = result.and(ended);
-            }
-            result
-        })
+        let shared = Shared {
+            scope,
+            facts: self.facts,
+            messages: &Messages::new(scope, self.facts)?,
+            ids: self.ids,
+            copier: &copier,
+            progress: self.progress,
+        };
+        let encoder = || match self.plan.format {
+            Format::Directory => Ok(None),
+            Format::Archive(compression) => FrameEncoder::new(compression, compression.default_level()).map(Some),
+        };
+        let block_bytes = Cutter::new(encoder()?).block_bytes();
+        pipeline::run(
+            Limits::new(self.plan.jobs, block_bytes),
+            self.progress,
+            || Ok(Worker { shared: &shared, reader: self.door.join()?, cutter: Cutter::new(encoder()?) }),
+            plan,
+            |piece| collector.take(piece),
+        )
     }
 
-    fn piece(&self, piece: usize, reader: &mut RowReader) -> Result<()> {
-        let files = &self.scope.schema.files;
-        match piece {
-            0 => self.tables("realm", &files.realm, reader),
-            1 => self.tables("attachment", &files.attachment, reader),
-            2 => self.tables("analytics", &files.analytics, reader),
-            3 => {
-                let mut stats = Stats::default();
-                let report = self.files.copy(reader, &mut stats)?;
-                let mut all = self.stats.lock().map_err(|_| broken())?;
-                (all.uploads, all.avatars) = (stats.uploads, stats.avatars);
-                (all.emoji, all.realm_icons) = (stats.emoji, stats.realm_icons);
-                *self.report.lock().map_err(|_| broken())? = report;
-                Ok(())
-            }
-            piece => {
-                let first = (piece - SINGLE) * FILES_AT_ONCE;
-                let ids = &self.ids[first * FILE_MESSAGES..];
-                let ids = &ids[..ids.len().min(FILES_AT_ONCE * FILE_MESSAGES)];
-                let written = self.messages.write(reader, self.target, first, ids, self.progress)?;
-                self.stats.lock().map_err(|_| broken())?.rows.extend(written);
-                Ok(())
-            }
+    fn plan_all(&self, scope: &Scope<'_>, plan: &Plan<'_, Job, Piece>) -> Result<()> {
+        plan_lists(plan, "realm", &scope.schema.files.realm)?;
+        plan_lists(plan, "analytics", &scope.schema.files.analytics)?;
+        let step = self.files_at_once * FILE_MESSAGES;
+        for start in (0..self.ids.len()).step_by(step) {
+            let ids = start..self.ids.len().min(start + step);
+            plan.job(Job::Messages { first: start / FILE_MESSAGES, ids })?;
         }
-    }
-
-    fn tables(&self, name: &str, sections: &[RowList], reader: &mut RowReader) -> Result<()> {
-        let mut file = TableFile::create(&self.target.join(format!("{name}.json")))?;
-        for section in sections {
-            let selection = Selection::new(self.scope, section, self.facts)?;
-            file.section(reader, &section.key, &selection, self.progress)?;
-        }
-        let counts = file.finish()?;
-        self.stats.lock().map_err(|_| broken())?.rows.insert(name.to_owned(), counts);
-        Ok(())
+        let finder = FileFinder { scope, uploads: &*self.plan.uploads, avatar_salt: &self.plan.avatar_salt };
+        finder.plan(&mut self.door.join()?, plan)
     }
 }
 
-fn join(invitation: &Invitation, search_path: &str) -> Result<RowReader> {
-    let mut reader = invitation.join()?;
-    reader.batch_execute("prepare the connection", search_path)?;
-    Ok(reader)
+/// Each list of a file is a job of its own.
+fn plan_lists(plan: &Plan<'_, Job, Piece>, file: &'static str, lists: &'static [RowList]) -> Result<()> {
+    lists.iter().enumerate().try_for_each(|(at, list)| {
+        let place = Place { first: at == 0, last: at + 1 == lists.len() };
+        plan.job(Job::List { file, list, place })
+    })
 }
 
-fn broken() -> Error {
-    Error::new(ErrorKind::Io, "a thread of the export ended unexpectedly")
+/// How many message files fit into a job, and when the newest exported message was sent, in seconds since 1970, or the
+/// organisation was made where there is none.
+fn measure(snapshot: &mut Snapshot, ids: &[i64], realm: i64) -> Result<(usize, i64)> {
+    let row = snapshot
+        .leader()
+        .query_one(
+            "SELECT (SELECT pg_table_size(oid) / greatest(reltuples, 1)::int8 FROM pg_class
+                     WHERE oid = 'zerver_message'::regclass),
+                    floor(extract(epoch FROM coalesce((SELECT date_sent FROM zerver_message WHERE id = $1::int8),
+                                                      (SELECT date_created FROM zerver_realm WHERE id = $2::int8))))::int8",
+            &[&ids.last().copied().unwrap_or(0), &realm],
+        )
+        .map_err(|failure| error("look at the messages", failure))?;
+    // Keys, escapes and what users have of a message: about as much again as its row.
+    let message_bytes = 2 * column::<i64>(&row, 0)?.clamp(1, JOB_BYTES);
+    let messages = usize::try_from(JOB_BYTES / message_bytes).unwrap_or(0);
+    Ok(((messages / FILE_MESSAGES).clamp(1, JOB_FILES), column(&row, 1)?))
 }
 
-fn write_json(path: &Utf8Path, value: &impl Serialize) -> Result<()> {
-    let json = serde_json::to_vec_pretty(value)
-        .map_err(|error| Error::new(ErrorKind::Io, format!("cannot write {path}")).with_source(error))?;
-    fs::write_atomically(path, &json)
+fn missing_in_strict(collector: &Collector<'_>) -> Error {
+    Error::new(ErrorKind::NotFound, "uploaded files are missing, and upstream's exporter stops there")
+        .with_reasons(collector.findings.list.clone())
+        .with_hint("without --compat strict they are left out and reported")
 }

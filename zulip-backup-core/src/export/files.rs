@@ -1,317 +1,168 @@
-//! Attachments, avatars, emoji and icons, and `records.json` of each.
+//! Uploaded files: which ones an export has, and how they get into it.
 
-use camino::{Utf8Path, Utf8PathBuf};
-use serde::Serialize;
-use sha2::{Digest as _, Sha256};
+mod avatars;
+mod copy;
+mod record;
 
-use crate::export::report::Stats;
+use crate::export::piece::{Folder, Piece};
 use crate::export::scope::Scope;
-use crate::postgres::RowReader;
-use crate::{Error, ErrorKind, Finding, Progress, Result, Secret, fs};
+use crate::export::work::Job;
+use crate::pipeline::Plan;
+use crate::postgres::{BinaryRow, RowReader};
+use crate::uploads::{Store, Uploads};
+use crate::{Error, ErrorKind, Finding, Result, Secret};
 
-/// Where a server's files are, and where they go.
-pub(super) struct Files<'a> {
+pub(super) use copy::{FileCopier, Way};
+pub(super) use record::Record;
+
+/// The task that uploaded files count for.
+pub(super) const TASK: &str = "files";
+
+/// How many files are one thread's work at a time.
+const FILES_AT_ONCE: usize = 64;
+
+/// An uploaded file that belongs into the export.
+#[derive(Debug)]
+pub(super) struct FileItem {
+    pub(super) store: Store,
+    /// Its key in the store.
+    pub(super) key: String,
+    /// Its path below the folder.
+    pub(super) path: String,
+    pub(super) record: Record,
+    /// Whether the item before it is the same file: old servers have emoji that share one.
+    pub(super) again: bool,
+}
+
+impl FileItem {
+    /// What it means that the file is not there; `None` where nothing says that it should be.
+    pub(super) fn missing(&self) -> Option<Finding> {
+        let path = &self.path;
+        let finding = match &self.record {
+            Record::Upload { owner, message, .. } => {
+                let place =
+                    message.map_or_else(|| "a message to be sent later".to_owned(), |id| format!("message {id}"));
+                let text = format!("is not among the uploads, though {place} refers to it; its owner is user {owner}");
+                Finding::warning("missing-upload", path, text)
+                    .with_hint("the export has neither its record nor its attachment; the message keeps its link")
+            }
+            Record::Emoji { name, .. } => {
+                let text = format!("is not among the uploads, though the emoji :{name}: refers to it");
+                Finding::warning("missing-emoji", path, text)
+            }
+            Record::Avatar { user, expected: true, .. } if path.ends_with(".original") => Finding::warning(
+                "missing-avatar",
+                path,
+                format!("is not among the uploads, though user {user} has an avatar"),
+            ),
+            Record::Avatar { .. } | Record::Icon => return None,
+        };
+        Some(finding)
+    }
+}
+
+/// Finds the files of an export.
+pub(super) struct FileFinder<'a> {
     pub(super) scope: &'a Scope<'a>,
-    /// `LOCAL_UPLOADS_DIR`.
-    pub(super) source: &'a Utf8Path,
-    pub(super) target: &'a Utf8Path,
+    pub(super) uploads: &'a dyn Uploads,
     /// What the paths of avatars are made with.
     pub(super) avatar_salt: &'a Secret,
-    pub(super) progress: &'a dyn Progress,
 }
 
-/// What came of it.
-#[derive(Default)]
-pub(super) struct FilesReport {
-    pub(super) files: u64,
-    pub(super) bytes: u64,
-    pub(super) findings: Vec<Finding>,
+/// Gathers files into jobs.
+struct Jobs<'a, 'b> {
+    plan: &'a Plan<'b, Job, Piece>,
+    folder: Folder,
+    items: Vec<FileItem>,
+    /// Path of the last one.
+    last: String,
 }
 
-#[derive(Serialize)]
-struct Upload {
-    realm_id: i64,
-    user_profile_id: i64,
-    user_profile_email: String,
-    s3_path: String,
-    path: String,
-    size: u64,
-    last_modified: f64,
-    content_type: Option<String>,
-}
-
-#[derive(Serialize)]
-#[expect(clippy::struct_field_names, reason = "the keys of the file")]
-struct Avatar {
-    realm_id: i64,
-    user_profile_id: i64,
-    user_profile_email: String,
-    avatar_version: i64,
-    s3_path: String,
-    path: String,
-    size: u64,
-    last_modified: f64,
-    content_type: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Emoji {
-    realm_id: i64,
-    author: Option<i64>,
-    path: String,
-    s3_path: String,
-    file_name: String,
-    name: String,
-    deactivated: bool,
-}
-
-#[derive(Serialize)]
-struct Icon {
-    realm_id: i64,
-    path: String,
-    s3_path: String,
-}
-
-impl Files<'_> {
-    /// Copies all four directories.
-    pub(super) fn copy(&self, reader: &mut RowReader, stats: &mut Stats) -> Result<FilesReport> {
-        let mut report = FilesReport::default();
-        stats.uploads = self.uploads(reader, &mut report)?;
-        stats.avatars = self.avatars(reader, &mut report)?;
-        stats.emoji = self.emoji(reader, &mut report)?;
-        stats.realm_icons = self.icons(&mut report)?;
-        Ok(report)
+impl Jobs<'_, '_> {
+    fn add(&mut self, store: Store, key: String, path: String, record: Record) -> Result<()> {
+        let again = self.last == path;
+        self.last.clone_from(&path);
+        self.items.push(FileItem { store, key, path, record, again });
+        if self.items.len() < FILES_AT_ONCE { Ok(()) } else { self.flush() }
     }
 
-    fn uploads(&self, reader: &mut RowReader, report: &mut FilesReport) -> Result<u64> {
-        let realm = self.scope.realm;
-        let query = format!(
-            "COPY (SELECT t.owner_id, u.email, t.path_id,
-                     (SELECT min(p.message_id) FROM zerver_attachment_messages p WHERE p.attachment_id = t.id)
-                   FROM zerver_attachment t LEFT JOIN zerver_userprofile u ON u.id = t.owner_id
-                   WHERE t.realm_id = {realm} AND (EXISTS (SELECT FROM zerver_attachment_messages p
-                       WHERE p.attachment_id = t.id AND p.message_id IN ({}))
-                     OR EXISTS (SELECT FROM zerver_attachment_scheduled_messages p JOIN zerver_scheduledmessage s
-                       ON s.id = p.scheduledmessage_id WHERE p.attachment_id = t.id AND {}))
-                   ORDER BY t.path_id COLLATE \"C\") TO STDOUT (FORMAT binary)",
-            self.scope.message_ids(),
-            self.scope.scheduled("s")
-        );
-        let mut records = Records::create(&self.target.join("uploads"))?;
-        reader.copy_binary("read the attachments", &query, |row| {
-            self.progress.checkpoint()?;
-            let (owner, path) = (row.integer(0)?, text(row.bytes(2))?);
-            let email = row.bytes(1).map_or_else(|| Ok(String::new()), |bytes| text(Some(bytes)))?;
-            let Some(copied) = self.one(&Utf8Path::new("files").join(&path), &records.directory, &path, report)? else {
-                let message = row
-                    .integer(3)
-                    .map_or_else(|_| "a message to be sent later".to_owned(), |id| format!("message {id}"));
-                report.findings.push(
-                    Finding::warning(
-                        "missing-upload",
-                        path,
-                        format!("is not among the uploads, though {message} refers to it; its owner is user {owner}"),
-                    )
-                    .with_hint("the export has no record of it; the message keeps its link"),
-                );
-                return Ok(());
-            };
-            records.add(&Upload {
-                realm_id: realm,
-                user_profile_id: owner,
-                user_profile_email: email,
-                s3_path: path.clone(),
-                path,
-                size: copied.bytes,
-                last_modified: seconds(copied.mtime),
-                content_type: None,
-            })
-        })?;
-        records.finish()
-    }
-
-    fn avatars(&self, reader: &mut RowReader, report: &mut FilesReport) -> Result<u64> {
-        let realm = self.scope.realm;
-        let query = format!(
-            "COPY (SELECT t.id, t.email, t.avatar_version FROM zerver_userprofile t
-                   WHERE t.avatar_source <> 'G' AND (t.id IN ({}) OR t.id IN ({})) ORDER BY t.id) TO STDOUT (FORMAT binary)",
-            self.scope.users(),
-            self.scope.cross_realm_bots()
-        );
-        let mut records = Records::create(&self.target.join("avatars"))?;
-        // The order of the paths is that of a hash, which the database cannot know.
-        let mut avatars = Vec::new();
-        reader.copy_binary("read the users with avatars", &query, |row| {
-            let (id, email, version) = (row.integer(0)?, text(row.bytes(1))?, row.integer(2)?);
-            avatars.push((self.avatar_path(id, version), id, email, version));
-            Ok(())
-        })?;
-        avatars.sort_unstable();
-        for (base, user, email, version) in avatars {
-            for extension in ["original", "png"] {
-                self.progress.checkpoint()?;
-                let path = format!("{base}.{extension}");
-                let from = Utf8Path::new("avatars").join(&path);
-                let Some(copied) = self.one(&from, &records.directory, &path, report)? else { continue };
-                records.add(&Avatar {
-                    realm_id: realm,
-                    user_profile_id: user,
-                    user_profile_email: email.clone(),
-                    avatar_version: version,
-                    s3_path: path.clone(),
-                    path,
-                    size: copied.bytes,
-                    last_modified: seconds(copied.mtime),
-                    content_type: None,
-                })?;
-            }
+    fn flush(&mut self) -> Result<()> {
+        match std::mem::take(&mut self.items) {
+            items if items.is_empty() => Ok(()),
+            items => self.plan.job(Job::Files { folder: self.folder, items }),
         }
-        records.finish()
-    }
-
-    fn avatar_path(&self, user: i64, version: i64) -> String {
-        let mut hash = Sha256::new();
-        hash.update(format!("{user}:{version}:{}", self.avatar_salt.expose()));
-        let digits: String = hash.finalize().iter().take(20).map(|byte| format!("{byte:02x}")).collect();
-        format!("{}/{digits}", self.scope.realm)
-    }
-
-    fn emoji(&self, reader: &mut RowReader, report: &mut FilesReport) -> Result<u64> {
-        let realm = self.scope.realm;
-        let query = format!(
-            "COPY (SELECT t.author_id, t.file_name, t.name, t.deactivated FROM zerver_realmemoji t
-                   WHERE t.realm_id = {realm} AND t.file_name IS NOT NULL
-                   ORDER BY t.file_name COLLATE \"C\", t.id) TO STDOUT (FORMAT binary)"
-        );
-        let mut records = Records::create(&self.target.join("emoji"))?;
-        let mut pending: Vec<Emoji> = Vec::new();
-        reader.copy_binary("read the emoji", &query, |row| {
-            let author = row.bytes(0).map(|_| row.integer(0)).transpose()?;
-            let (file_name, name, deactivated) = (text(row.bytes(1))?, text(row.bytes(2))?, row.boolean(3)?);
-            for suffix in ["", ".original"] {
-                let path = format!("{realm}/emoji/images/{file_name}{suffix}");
-                let from = Utf8Path::new("avatars").join(&path);
-                if self.one(&from, &records.directory, &path, report)?.is_none() {
-                    let message = format!("is not among the uploads, though the emoji :{name}: refers to it");
-                    report.findings.push(Finding::warning("missing-emoji", path, message));
-                    continue;
-                }
-                pending.push(Emoji {
-                    realm_id: realm,
-                    author,
-                    s3_path: path.clone(),
-                    path,
-                    file_name: file_name.clone(),
-                    name: name.clone(),
-                    deactivated,
-                });
-            }
-            Ok(())
-        })?;
-        pending.sort_by(|a, b| a.path.cmp(&b.path));
-        pending.iter().try_for_each(|record| records.add(record))?;
-        records.finish()
-    }
-
-    fn icons(&self, report: &mut FilesReport) -> Result<u64> {
-        let realm = self.scope.realm;
-        let mut records = Records::create(&self.target.join("realm_icons"))?;
-        let directory = Utf8PathBuf::from(format!("avatars/{realm}/realm"));
-        let source = self.source.join(&directory);
-        let mut names = if fs::is_dir(&source) { fs::list(&source)? } else { Vec::new() };
-        names.sort_unstable();
-        for name in names {
-            let path = format!("{realm}/{name}");
-            if self.one(&directory.join(&name), &records.directory, &path, report)?.is_some() {
-                records.add(&Icon { realm_id: realm, path: path.clone(), s3_path: path })?;
-            }
-        }
-        records.finish()
-    }
-
-    /// Copies the file `from` of the uploads to `path` in `directory`.
-    fn one(
-        &self,
-        from: &Utf8Path,
-        directory: &Utf8Path,
-        path: &str,
-        report: &mut FilesReport,
-    ) -> Result<Option<fs::Copied>> {
-        let plain = |path: &Utf8Path| path.components().all(|part| matches!(part, camino::Utf8Component::Normal(_)));
-        if !plain(from) || !plain(Utf8Path::new(path)) {
-            let message = "is no path below the uploads: a row of the database names it";
-            report.findings.push(Finding::error("hostile-path", path, message));
-            return Ok(None);
-        }
-        let copied = fs::copy_file(&self.source.join(from), &directory.join(path))?;
-        if let Some(copied) = &copied {
-            report.files += 1;
-            report.bytes += copied.bytes;
-        }
-        Ok(copied)
     }
 }
 
-/// `records.json` on its way: a list, written as it grows.
-struct Records {
-    directory: Utf8PathBuf,
-    path: Utf8PathBuf,
-    out: std::io::BufWriter<std::fs::File>,
-    count: u64,
-}
-
-impl Records {
-    fn create(directory: &Utf8Path) -> Result<Self> {
-        fs::create_private_dirs(directory)?;
-        let path = directory.join("records.json");
-        let out = std::io::BufWriter::new(fs::create_new(&path)?);
-        Ok(Self { directory: directory.to_owned(), path, out, count: 0 })
-    }
-
-    fn add(&mut self, record: &impl Serialize) -> Result<()> {
-        let mut text = Vec::new();
-        text.extend_from_slice(if self.count == 0 { b"[\n  " } else { b",\n  " });
-        let mut serializer = serde_json::Serializer::pretty(&mut text);
-        record.serialize(&mut serializer).map_err(|error| self.failed(error.into()))?;
-        // One level deeper than it was written; no string has a line end in it.
-        let text = text.split(|byte| *byte == b'\n').enumerate();
-        for (at, line) in text {
-            if at > 0 {
-                self.write(b"\n")?;
+impl FileFinder<'_> {
+    /// Plans all four folders.
+    pub(super) fn plan(&self, reader: &mut RowReader, plan: &Plan<'_, Job, Piece>) -> Result<()> {
+        for folder in Folder::ALL {
+            let mut jobs = Jobs { plan, folder, items: Vec::new(), last: String::new() };
+            match folder {
+                Folder::Uploads => self.uploads(reader, &mut jobs)?,
+                Folder::Avatars => self.avatars(reader, &mut jobs)?,
+                Folder::Emoji => self.emoji(reader, &mut jobs)?,
+                Folder::RealmIcons => self.icons(&mut jobs)?,
             }
-            if at > 1 {
-                self.write(b"  ")?;
-            }
-            self.write(line)?;
+            jobs.flush()?;
+            plan.ready(Piece::Records(folder))?;
         }
-        self.count += 1;
         Ok(())
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        std::io::Write::write_all(&mut self.out, bytes).map_err(|error| self.failed(error))
+    fn uploads(&self, reader: &mut RowReader, jobs: &mut Jobs<'_, '_>) -> Result<()> {
+        let query = format!(
+            "COPY (SELECT t.id, t.owner_id, u.email, t.path_id,
+                     (SELECT min(p.message_id) FROM zerver_attachment_messages p WHERE p.attachment_id = t.id)
+                   FROM zerver_attachment t LEFT JOIN zerver_userprofile u ON u.id = t.owner_id
+                   WHERE {} ORDER BY t.path_id COLLATE \"C\") TO STDOUT (FORMAT binary)",
+            self.scope.attachments("t")
+        );
+        reader.copy_binary("read the attachments", &query, |row| {
+            let key = text(row, 3)?;
+            let record = Record::Upload {
+                attachment: row.integer(0)?,
+                owner: row.integer(1)?,
+                email: row.bytes(2).map_or_else(|| Ok(String::new()), |_| text(row, 2))?,
+                message: row.bytes(4).map(|_| row.integer(4)).transpose()?,
+            };
+            jobs.add(Store::Files, key.clone(), key, record)
+        })
     }
 
-    fn finish(mut self) -> Result<u64> {
-        self.write(if self.count == 0 { b"[]" } else { b"\n]" })?;
-        std::io::Write::flush(&mut self.out).map_err(|error| self.failed(error))?;
-        self.out.get_ref().sync_all().map_err(|error| self.failed(error))?;
-        Ok(self.count)
+    fn emoji(&self, reader: &mut RowReader, jobs: &mut Jobs<'_, '_>) -> Result<()> {
+        let realm = self.scope.realm;
+        let query = format!(
+            "COPY (SELECT t.author_id, t.file_name, t.name, t.deactivated, '{realm}/emoji/images/' || t.file_name || s.suffix
+                   FROM zerver_realmemoji t, (VALUES (''), ('.original')) s (suffix)
+                   WHERE t.realm_id = {realm} AND t.file_name IS NOT NULL
+                   ORDER BY (t.file_name || s.suffix) COLLATE \"C\", t.id) TO STDOUT (FORMAT binary)"
+        );
+        reader.copy_binary("read the emoji", &query, |row| {
+            let record = Record::Emoji {
+                author: row.bytes(0).map(|_| row.integer(0)).transpose()?,
+                file_name: text(row, 1)?,
+                name: text(row, 2)?,
+                deactivated: row.boolean(3)?,
+            };
+            let key = text(row, 4)?;
+            jobs.add(Store::Avatars, key.clone(), key, record)
+        })
     }
 
-    fn failed(&self, error: std::io::Error) -> Error {
-        Error::io("write", &self.path, error)
+    fn icons(&self, jobs: &mut Jobs<'_, '_>) -> Result<()> {
+        let realm = self.scope.realm;
+        for key in self.uploads.list(Store::Avatars, &format!("{realm}/realm"))? {
+            let path = format!("{realm}/{}", key.rsplit('/').next().unwrap_or(&key));
+            jobs.add(Store::Avatars, key, path, Record::Icon)?;
+        }
+        Ok(())
     }
 }
 
-/// Seconds since 1970, as Python adds them up.
-#[expect(clippy::cast_precision_loss, reason = "Python's own arithmetic")]
-fn seconds((seconds, nanoseconds): (i64, i64)) -> f64 {
-    seconds as f64 + 1e-9 * nanoseconds as f64
-}
-
-fn text(bytes: Option<&[u8]>) -> Result<String> {
-    bytes
+fn text(row: BinaryRow<'_>, index: usize) -> Result<String> {
+    row.bytes(index)
         .and_then(|bytes| String::from_utf8(bytes.to_vec()).ok())
         .ok_or_else(|| Error::new(ErrorKind::Postgres, "the server sent no text where a text was asked for"))
 }

@@ -114,6 +114,70 @@ pub(super) fn line(out: &mut Vec<u8>, depth: usize) {
     out.extend(std::iter::repeat_n(b' ', depth * 2));
 }
 
+/// An object on its way, as a row of a list: its keys are written in the order they come.
+pub(super) struct Row<'a> {
+    out: &'a mut Vec<u8>,
+    depth: usize,
+    keys: usize,
+}
+
+impl<'a> Row<'a> {
+    /// Begins an object at `depth` levels of indentation, on a line of its own.
+    pub(super) fn begin(out: &'a mut Vec<u8>, depth: usize) -> Self {
+        line(out, depth);
+        out.push(b'{');
+        Self { out, depth, keys: 0 }
+    }
+
+    /// A key; where its value goes comes back.
+    pub(super) fn key(&mut self, key: &str) -> &mut Vec<u8> {
+        self.comma();
+        line(self.out, self.depth + 1);
+        string(self.out, key.as_bytes());
+        self.out.extend_from_slice(b": ");
+        self.out
+    }
+
+    /// A key as [`prefix`](Self::prefix) wrote it.
+    pub(super) fn prefixed(&mut self, prefix: &[u8]) -> &mut Vec<u8> {
+        self.comma();
+        self.out.extend_from_slice(prefix);
+        self.out
+    }
+
+    /// What stands before the value of a key at `depth` levels, but for the comma.
+    pub(super) fn prefix(key: &str, depth: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        line(&mut out, depth);
+        string(&mut out, key.as_bytes());
+        out.extend_from_slice(b": ");
+        out
+    }
+
+    /// A key with a whole number.
+    pub(super) fn number(&mut self, key: &str, value: i64) {
+        number(self.key(key), value);
+    }
+
+    /// A key with a string.
+    pub(super) fn string(&mut self, key: &str, value: &str) {
+        string(self.key(key), value.as_bytes());
+    }
+
+    /// Ends the object.
+    pub(super) fn end(self) {
+        line(self.out, self.depth);
+        self.out.push(b'}');
+    }
+
+    fn comma(&mut self) {
+        if self.keys > 0 {
+            self.out.push(b',');
+        }
+        self.keys += 1;
+    }
+}
+
 /// Microseconds since 1970 of a `timestamptz`.
 fn microseconds(bytes: &[u8]) -> Result<i64> {
     let since_2000 = <[u8; 8]>::try_from(bytes).map(i64::from_be_bytes).map_err(|_| wrong("timestamptz", bytes))?;
@@ -130,7 +194,7 @@ fn seconds(out: &mut Vec<u8>, microseconds: i64) -> Result<()> {
 }
 
 /// The shortest digits that read back as the same number, always with a point or an exponent.
-fn float(out: &mut Vec<u8>, value: f64) -> Result<()> {
+pub(super) fn float(out: &mut Vec<u8>, value: f64) -> Result<()> {
     serde_json::to_writer(&mut *out, &value)
         .map_err(|error| Error::new(ErrorKind::Incompatible, "is no number that JSON has").with_source(error))
 }

@@ -1,25 +1,23 @@
 //! Messages, a thousand to a file, with what users have of them.
 
-use std::collections::BTreeMap;
-
-use camino::Utf8Path;
-
-use crate::export::json;
+use crate::export::json::{self, Row};
+use crate::export::lists;
+use crate::export::piece::{Cutter, Emit, Piece};
 use crate::export::scope::Scope;
 use crate::export::select::{DEPTH, RealmFacts, Selection};
-use crate::export::tables::TableFile;
-use crate::postgres::RowReader;
+use crate::postgres::{BinaryRow, RowReader};
 use crate::schema::{RowList, RowRule};
 use crate::{Error, ErrorKind, Progress, Result};
 
 /// Messages of a file.
 pub(super) const FILE_MESSAGES: usize = 1000;
 
-/// Files that are read by one pair of queries: enough that the queries' own cost is nothing.
-pub(super) const FILES_AT_ONCE: usize = 8;
-
 /// The task messages count for.
 pub(super) const TASK: &str = "messages";
+
+/// How many numbers of rows are held until they can be put in order: 16 MiB, more than half a million rows of a file.
+/// Where a file has more, the server puts them in order.
+const HELD_NUMBERS: usize = 2 << 20;
 
 /// The queries of the message files.
 pub(super) struct Messages {
@@ -27,6 +25,25 @@ pub(super) struct Messages {
     message_key: String,
     user_message: Selection,
     user_message_key: String,
+    /// Which value of a row of the second has the message's id.
+    message_column: usize,
+}
+
+/// The files that one pair of queries is for.
+pub(super) struct Stretch<'a> {
+    /// Number of the first file, from 0.
+    pub(super) first: usize,
+    /// Ids of its messages, sorted.
+    pub(super) ids: &'a [i64],
+}
+
+/// A file on its way. All files of a stretch are: their messages come first, and what users have of them afterwards.
+struct MessageFile {
+    text: Vec<u8>,
+    /// What is ready and waits for its turn.
+    waiting: Vec<Piece>,
+    messages: u64,
+    user_messages: u64,
 }
 
 /// The name of the file with this number, which counts from 0.
@@ -43,115 +60,184 @@ impl Messages {
                 })
             };
         let (message, user_message) = (find(&RowRule::Messages)?, find(&RowRule::UserMessages)?);
-        Ok(Self {
-            message: Selection::whole(scope, message, facts, &format!("t.realm_id = {}", scope.realm))?,
-            message_key: message.key.clone(),
-            user_message: Selection::new(scope, user_message, facts)?,
-            user_message_key: user_message.key.clone(),
-        })
+        let (message_key, user_message_key) = (message.key.clone(), user_message.key.clone());
+        let message = Selection::whole(scope, message, facts, &format!("t.realm_id = {}", scope.realm))?;
+        let user_message = Selection::new(scope, user_message, facts)?;
+        let message_column = user_message.position("message_id")?;
+        Ok(Self { message, message_key, user_message, user_message_key, message_column })
     }
 
-    /// Writes the files from number `first` on of the messages `ids`, which are sorted. How many rows they have comes back
-    /// by file.
+    /// Writes the files of a stretch.
     pub(super) fn write(
         &self,
         reader: &mut RowReader,
-        directory: &Utf8Path,
-        first: usize,
-        ids: &[i64],
+        cutter: &mut Cutter,
+        stretch: &Stretch<'_>,
         progress: &dyn Progress,
-    ) -> Result<Vec<(String, BTreeMap<String, u64>)>> {
-        let (Some(&low), Some(&high)) = (ids.first(), ids.last()) else { return Ok(Vec::new()) };
-        let mut files = Vec::new();
-        for number in 0..ids.len().div_ceil(FILE_MESSAGES) {
-            let name = file_name(first + number);
-            let mut file = TableFile::create(&directory.join(format!("{name}.json")))?;
-            file.begin(&self.message_key);
-            files.push((name, file));
+        emit: Emit<'_>,
+    ) -> Result<()> {
+        let Stretch { first, ids } = *stretch;
+        let mut files = self.messages(reader, cutter, ids)?;
+        progress.checkpoint()?;
+        let crowded = self.user_messages(reader, cutter, ids, &mut files)?;
+        for (at, mut file) in files.into_iter().enumerate() {
+            let name = file_name(first + at);
+            emit(Piece::begin(&name))?;
+            std::mem::take(&mut file.waiting).into_iter().try_for_each(&mut *emit)?;
+            let ids = &ids[at * FILE_MESSAGES..ids.len().min((at + 1) * FILE_MESSAGES)];
+            if crowded.contains(&at) {
+                self.in_servers_order(reader, cutter, ids, &mut file, &mut *emit)?;
+            }
+            lists::end(&mut file.text, file.user_messages, true);
+            cutter.rest(&mut file.text, &mut *emit)?;
+            for (list, rows) in [(&self.message_key, file.messages), (&self.user_message_key, file.user_messages)] {
+                emit(Piece::Rows { file: name.clone(), list: list.clone(), rows })?;
+            }
+            emit(Piece::End)?;
+            progress.advance(TASK, ids.len() as u64);
         }
-        let mut next = 0;
+        Ok(())
+    }
+
+    /// The messages of all files, and the beginning of what follows them.
+    fn messages(&self, reader: &mut RowReader, cutter: &mut Cutter, ids: &[i64]) -> Result<Vec<MessageFile>> {
+        let mut files: Vec<MessageFile> = Vec::new();
+        for _ in 0..ids.len().div_ceil(FILE_MESSAGES) {
+            let mut text = Vec::new();
+            lists::begin(&mut text, &self.message_key, true);
+            files.push(MessageFile { text, waiting: Vec::new(), messages: 0, user_messages: 0 });
+        }
+        let (Some(&low), Some(&high)) = (ids.first(), ids.last()) else { return Ok(files) };
+        let mut place = Places { ids, next: 0 };
         let statement = self.message.between("id", low, high, "id");
         reader.copy_binary("read the messages", &statement, |row| {
-            let id = row.integer(0)?;
-            // Both are in order: a message of the range that is not exported is passed over.
-            while ids.get(next).is_some_and(|&wanted| wanted < id) {
-                next += 1;
+            let Some(at) = place.of(row.integer(0)?) else { return Ok(()) };
+            let file = &mut files[at / FILE_MESSAGES];
+            if file.messages > 0 {
+                file.text.push(b',');
             }
-            if ids.get(next) != Some(&id) {
-                return Ok(());
-            }
-            files[next / FILE_MESSAGES].1.row(|out| self.message.write(out, row))
+            file.messages += 1;
+            self.message.write(&mut file.text, row)?;
+            file.cut(cutter)
         })?;
-        for (_, file) in &mut files {
-            file.end(&self.message_key);
-            file.begin(&self.user_message_key);
+        for file in &mut files {
+            lists::end(&mut file.text, file.messages, false);
+            lists::begin(&mut file.text, &self.user_message_key, false);
         }
-        progress.checkpoint()?;
-        let mut rows =
-            UserMessages { selection: &self.user_message, columns: self.user_message.columns(), rows: Vec::new() };
-        let (mut at, mut next) = (0, 0);
+        Ok(files)
+    }
+
+    /// What users have of the messages of all files. Which files have too many rows to be put in order here comes back.
+    fn user_messages(
+        &self,
+        reader: &mut RowReader,
+        cutter: &mut Cutter,
+        ids: &[i64],
+        files: &mut [MessageFile],
+    ) -> Result<Vec<usize>> {
+        let (Some(&low), Some(&high)) = (ids.first(), ids.last()) else { return Ok(Vec::new()) };
+        let columns = self.user_message.columns();
+        let mut held = Vec::new();
+        let (mut crowded, mut current) = (Vec::new(), 0);
+        let mut place = Places { ids, next: 0 };
         let statement = self.user_message.between("message_id", low, high, "message_id");
-        let message_column = self.user_message.position("message_id")?;
         reader.copy_binary("read what users have of the messages", &statement, |row| {
-            let message = row.integer(message_column)?;
-            while ids.get(next).is_some_and(|&wanted| wanted < message) {
-                next += 1;
+            let Some(at) = place.of(row.integer(self.message_column)?) else { return Ok(()) };
+            let at = at / FILE_MESSAGES;
+            if at != current {
+                self.in_order(&mut held, &mut files[current], cutter)?;
+                current = at;
             }
-            if ids.get(next) != Some(&message) {
+            if crowded.last() == Some(&at) {
                 return Ok(());
             }
-            if next / FILE_MESSAGES != at {
-                rows.flush(&mut files[at].1)?;
-                at = next / FILE_MESSAGES;
+            if held.len() + columns > HELD_NUMBERS {
+                held.clear();
+                crowded.push(at);
+                return Ok(());
             }
-            for column in 0..rows.columns {
-                rows.rows.push(row.integer(column)?);
-            }
-            Ok(())
+            (0..columns).try_for_each(|column| row.integer(column).map(|number| held.push(number)))
         })?;
-        rows.flush(&mut files[at].1)?;
-        files
-            .into_iter()
-            .map(|(name, mut file)| {
-                file.end(&self.user_message_key);
-                progress.advance(TASK, FILE_MESSAGES as u64);
-                Ok((name, file.finish()?))
-            })
-            .collect()
+        if let Some(file) = files.get_mut(current) {
+            self.in_order(&mut held, file, cutter)?;
+        }
+        Ok(crowded)
+    }
+
+    /// Rows of one file, all numbers, which came by message and are written by id.
+    fn in_order(&self, held: &mut Vec<i64>, file: &mut MessageFile, cutter: &mut Cutter) -> Result<()> {
+        let columns = self.user_message.columns();
+        let mut order: Vec<(i64, usize)> =
+            held.chunks_exact(columns).enumerate().map(|(at, row)| (row[0], at)).collect();
+        order.sort_unstable();
+        for (_, at) in order {
+            self.user_message(file, &held[at * columns..][..columns]);
+            file.cut(cutter)?;
+        }
+        held.clear();
+        Ok(())
+    }
+
+    fn user_message(&self, file: &mut MessageFile, values: &[i64]) {
+        if file.user_messages > 0 {
+            file.text.push(b',');
+        }
+        file.user_messages += 1;
+        let mut row = Row::begin(&mut file.text, DEPTH - 1);
+        for (column, value) in values.iter().enumerate() {
+            json::number(row.prefixed(self.user_message.prefix(column)), *value);
+        }
+        row.end();
+    }
+
+    /// The same rows of a file with very many of them: the server sorts, on its disk if need be.
+    fn in_servers_order(
+        &self,
+        reader: &mut RowReader,
+        cutter: &mut Cutter,
+        ids: &[i64],
+        file: &mut MessageFile,
+        emit: Emit<'_>,
+    ) -> Result<()> {
+        let (Some(&low), Some(&high)) = (ids.first(), ids.last()) else { return Ok(()) };
+        let statement = self.user_message.between("message_id", low, high, "id");
+        let mut values = Vec::new();
+        let mut each = |row: BinaryRow<'_>| {
+            if ids.binary_search(&row.integer(self.message_column)?).is_err() {
+                return Ok(());
+            }
+            values.clear();
+            for column in 0..self.user_message.columns() {
+                values.push(row.integer(column)?);
+            }
+            self.user_message(file, &values);
+            cutter.cut(&mut file.text, &mut *emit)
+        };
+        reader.copy_binary("read what users have of the messages", &statement, &mut each)
     }
 }
 
-/// Rows of one file, all numbers, which come by message and are written by id.
-struct UserMessages<'a> {
-    selection: &'a Selection,
-    columns: usize,
-    /// The values of row after row.
-    rows: Vec<i64>,
+impl MessageFile {
+    fn cut(&mut self, cutter: &mut Cutter) -> Result<()> {
+        let waiting = &mut self.waiting;
+        cutter.cut(&mut self.text, &mut |piece| {
+            waiting.push(piece);
+            Ok(())
+        })
+    }
 }
 
-impl UserMessages<'_> {
-    fn flush(&mut self, file: &mut TableFile) -> Result<()> {
-        let mut order: Vec<(i64, usize)> =
-            self.rows.chunks_exact(self.columns).enumerate().map(|(at, row)| (row[0], at)).collect();
-        order.sort_unstable();
-        for (_, at) in order {
-            let values = &self.rows[at * self.columns..][..self.columns];
-            file.row(|out| {
-                json::line(out, DEPTH - 1);
-                out.push(b'{');
-                for (column, value) in values.iter().enumerate() {
-                    if column > 0 {
-                        out.push(b',');
-                    }
-                    out.extend_from_slice(self.selection.prefix(column));
-                    json::number(out, *value);
-                }
-                json::line(out, DEPTH - 1);
-                out.push(b'}');
-                Ok(())
-            })?;
+/// Finds rows that come in order among the ids of a stretch. What is not exported is passed over.
+struct Places<'a> {
+    ids: &'a [i64],
+    next: usize,
+}
+
+impl Places<'_> {
+    fn of(&mut self, id: i64) -> Option<usize> {
+        while self.ids.get(self.next).is_some_and(|&wanted| wanted < id) {
+            self.next += 1;
         }
-        self.rows.clear();
-        Ok(())
+        (self.ids.get(self.next) == Some(&id)).then_some(self.next)
     }
 }

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
+
+use crate::codec::Compression;
 
 /// What an export holds of people who were not asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,13 +52,38 @@ pub enum Compat {
     Strict,
 }
 
+/// What an export is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// A directory.
+    Directory,
+    /// One file, every member below one directory.
+    Archive(Compression),
+}
+
+/// What the names of archives end in.
+const ENDINGS: [(&str, Compression); 3] =
+    [(".tar.gz", Compression::Gzip), (".tgz", Compression::Gzip), (".tar.zst", Compression::Zstd)];
+
+impl Format {
+    /// What a name asks for, and the name without its ending.
+    pub(super) fn of(output: &Utf8Path) -> (Self, &str) {
+        let name = output.file_name().unwrap_or_default();
+        let archive = ENDINGS.iter().find_map(|(ending, compression)| {
+            name.strip_suffix(ending).map(|stem| (Self::Archive(*compression), stem))
+        });
+        archive.unwrap_or((Self::Directory, name))
+    }
+}
+
 /// What may be asked of an export. The default is all of the organisation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExportOptions {
     /// The organisation: its id, or its `string_id`; empty for the one at the root domain.
     pub realm: String,
-    /// The directory to write.
+    /// The directory to write, or the archive where the name ends in `.tar.gz`, `.tgz` or `.tar.zst`.
     pub output: Option<Utf8PathBuf>,
     /// Whose data.
     pub kind: Kind,
@@ -64,8 +91,12 @@ pub struct ExportOptions {
     pub compat: Compat,
     /// Leave no trace in the database.
     pub no_record: bool,
+    /// Deactivate the organisation before.
+    pub deactivate: bool,
     /// Export also where nobody could use the result.
     pub force: bool,
+    /// Export also where the database has tables or columns that are not known, or lacks some.
+    pub allow_unknown: bool,
     /// How many threads and connections; absent: the machine's processors.
     pub jobs: Option<usize>,
 }
@@ -76,7 +107,7 @@ impl ExportOptions {
         Self { realm: realm.into(), ..Self::default() }
     }
 
-    /// The directory to write.
+    /// The directory or archive to write.
     pub fn output(mut self, path: impl Into<Utf8PathBuf>) -> Self {
         self.output = Some(path.into());
         self
@@ -97,6 +128,24 @@ impl ExportOptions {
     /// Leave no trace in the database.
     pub fn no_record(mut self, no_record: bool) -> Self {
         self.no_record = no_record;
+        self
+    }
+
+    /// Deactivate the organisation before.
+    pub fn deactivate(mut self, deactivate: bool) -> Self {
+        self.deactivate = deactivate;
+        self
+    }
+
+    /// Export also where nobody could use the result.
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+
+    /// Export also where the database is not as expected.
+    pub fn allow_unknown(mut self, allow_unknown: bool) -> Self {
+        self.allow_unknown = allow_unknown;
         self
     }
 

@@ -7,19 +7,21 @@ use camino::Utf8PathBuf;
 use serde::Serialize;
 
 use crate::export::execute::APPLICATION;
-use crate::export::realms;
-use crate::export::{Compat, ExportOptions, Kind};
+use crate::export::{Compat, ExportOptions, Format, Kind, deactivate, realms};
 use crate::postgres::ConnectOptions;
 use crate::schema::{ExportSchema, compare_live};
 use crate::site::{Site, UploadsBackend};
 use crate::units::bytes;
-use crate::{Error, ErrorKind, Finding, Result, Secret, fs, process};
+use crate::uploads::Uploads;
+use crate::{Error, ErrorKind, Finding, Result, Secret, fs, process, uploads};
 
 /// What an export will do, before anything is done. This is the dry run.
 #[derive(Debug, Serialize)]
 pub struct ExportPlan {
-    /// The directory that will be written.
+    /// The directory or archive that will be written.
     pub output: Utf8PathBuf,
+    /// Which of the two.
+    pub format: Format,
     /// The organisation's id.
     pub realm_id: i64,
     /// Its `string_id`.
@@ -30,18 +32,22 @@ pub struct ExportPlan {
     pub compat: Compat,
     /// Whether the export is recorded in the database.
     pub record: bool,
+    /// Whether the organisation is deactivated before.
+    pub deactivate: bool,
     /// How many threads and connections.
     pub jobs: NonZeroUsize,
     /// The server's Zulip version.
     pub zulip_version: String,
     /// Where the uploads are.
-    pub uploads: Utf8PathBuf,
+    pub uploads_dir: Utf8PathBuf,
     /// What the export may take at most, in bytes.
     pub estimate_bytes: u64,
     /// What is free where it goes, in bytes.
     pub free_bytes: u64,
     /// What was noticed.
     pub findings: Vec<Finding>,
+    #[serde(skip)]
+    pub(super) uploads: Box<dyn Uploads>,
     #[serde(skip)]
     pub(super) connection: ConnectOptions,
     #[serde(skip)]
@@ -61,7 +67,10 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
     let schema = ExportSchema::latest()?;
     let connection = site.database()?.value.clone();
     let mut client = realms::connect(site)?;
-    let (realm_id, realm) = realms::find(&mut client, &options.realm)?;
+    let (realm_id, realm, deactivated) = realms::find(&mut client, &options.realm)?;
+    if options.deactivate && deactivated {
+        return Err(deactivate::already());
+    }
     let findings = compare_live(&mut client, schema)?;
     if findings.iter().any(|finding| finding.severity == crate::Severity::Error) {
         return Err(Error::new(
@@ -74,13 +83,8 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
     if !options.force {
         usable(&mut client, realm_id, options.kind)?;
     }
-    let uploads = match &site.uploads()?.value {
-        UploadsBackend::Local(local) => local.dir.clone(),
-        UploadsBackend::S3(_) => {
-            return Err(Error::new(ErrorKind::Incompatible, "the server keeps its uploads in S3")
-                .with_hint("exports of such servers are not made yet"));
-        }
-    };
+    let backend = &site.uploads()?.value;
+    let uploads = uploads::open(backend)?;
     let avatar_salt = site.secrets()?.get("avatar_salt").cloned().ok_or_else(|| {
         Error::new(ErrorKind::Config, "the secrets have no avatar_salt: the paths of avatars are made with it")
     })?;
@@ -88,7 +92,10 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
         Some(output) => output.clone(),
         None => fs::temp_dir().join(format!("zulip-export-{}", fs::random_name())),
     };
-    if fs::symlink_metadata(&output)?.is_some() {
+    let (format, _) = Format::of(&output);
+    // An empty directory may have been made for it, as upstream allows.
+    let empty = format == Format::Directory && fs::is_dir(&output) && fs::list(&output)?.is_empty();
+    if !empty && fs::symlink_metadata(&output)?.is_some() {
         return Err(Error::new(ErrorKind::Refused, format!("{output} exists"))
             .with_path(output)
             .with_hint("name another --output"));
@@ -106,6 +113,12 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
     }
     let host = site.external_host()?.value;
     Ok(ExportPlan {
+        uploads_dir: match backend {
+            UploadsBackend::Local(local) => local.dir.clone(),
+            UploadsBackend::S3(s3) => s3.uploads_bucket.clone().into(),
+        },
+        deactivate: options.deactivate,
+        format,
         output,
         realm_id,
         is_system_realm: realm == "zulipinternal",
@@ -177,7 +190,10 @@ impl fmt::Display for ExportPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "realm     {:?} (id {}), {}", self.realm, self.realm_id, self.kind)?;
         writeln!(f, "database  {}, Zulip {}", self.connection, self.zulip_version)?;
-        writeln!(f, "uploads   {}", self.uploads)?;
+        writeln!(f, "uploads   {}", self.uploads_dir)?;
+        if self.deactivate {
+            writeln!(f, "before    the organisation is deactivated: nobody can log in or send messages")?;
+        }
         writeln!(f, "output    {} ({} jobs)", self.output, self.jobs)?;
         write!(f, "space     at most {} of {} free", bytes(self.estimate_bytes), bytes(self.free_bytes))?;
         self.findings.iter().try_for_each(|finding| write!(f, "\nnote      {finding}"))

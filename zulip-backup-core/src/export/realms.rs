@@ -33,6 +33,8 @@ const LIST: &str = "
            (SELECT coalesce(sum(a.size::int8), 0)::int8 FROM zerver_attachment a WHERE a.realm_id = r.id)
     FROM zerver_realm r ORDER BY r.id";
 
+const FIND: &str = "SELECT id::int8, string_id::text, deactivated FROM zerver_realm WHERE";
+
 /// The organisations of a server, in order of their ids.
 ///
 /// # Errors
@@ -84,16 +86,16 @@ pub(super) fn schema(client: &mut Client) -> Result<String> {
     column(first, 0)
 }
 
-/// An organisation's id and `string_id`, by either.
-pub(super) fn find(client: &mut Client, asked: &str) -> Result<(i64, String)> {
+/// An organisation's id and `string_id`, by either, and whether it is deactivated.
+pub(super) fn find(client: &mut Client, asked: &str) -> Result<(i64, String, bool)> {
     let failed = |failure| error("look for the organisation", failure);
     let id = asked.parse::<i64>().ok().filter(|_| asked.bytes().all(|byte| byte.is_ascii_digit()));
     let found = match id {
-        Some(id) => client.query_opt("SELECT id::int8, string_id::text FROM zerver_realm WHERE id = $1::int8", &[&id]),
-        None => client.query_opt("SELECT id::int8, string_id::text FROM zerver_realm WHERE string_id = $1", &[&asked]),
+        Some(id) => client.query_opt(&format!("{FIND} id = $1::int8"), &[&id]),
+        None => client.query_opt(&format!("{FIND} string_id = $1"), &[&asked]),
     };
     if let Some(row) = found.map_err(failed)? {
-        return Ok((column(&row, 0)?, column(&row, 1)?));
+        return Ok((column(&row, 0)?, column(&row, 1)?, column(&row, 2)?));
     }
     let others = client.query("SELECT string_id::text FROM zerver_realm ORDER BY id LIMIT 20", &[]).map_err(failed)?;
     let others: Vec<String> = others.iter().map(|row| format!("{:?}", row.get::<_, String>(0))).collect();

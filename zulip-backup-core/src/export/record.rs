@@ -2,8 +2,9 @@
 
 use postgres::Client;
 
+use crate::export::destination::Published;
 use crate::export::report::Stats;
-use crate::export::{Compat, Kind};
+use crate::export::{Compat, ExportPlan};
 use crate::postgres::{column, error};
 use crate::{Error, ErrorKind, Result};
 
@@ -20,9 +21,26 @@ pub(super) struct Record {
 
 impl Record {
     /// Says that an export begins.
-    pub(super) fn begin(client: &mut Client, realm: i64, kind: Kind, compat: Compat) -> Result<Self> {
+    pub(super) fn begin(client: &mut Client, plan: &ExportPlan) -> Result<Self> {
+        let ExportPlan { realm_id: realm, kind, compat, .. } = *plan;
         let failed = |failure| error("record the export", failure);
         let mut transaction = client.transaction().map_err(failed)?;
+        // What killed exports of this program left: only they have a line in the audit log before they are complete, and
+        // none of them can be running.
+        transaction
+            .execute(
+                "WITH stale AS (
+                     UPDATE zerver_realmexport e SET status = 4, date_failed = now()
+                     WHERE e.realm_id = $1::int8 AND e.status = 2 AND EXISTS (
+                         SELECT FROM zerver_realmauditlog l WHERE l.realm_id = e.realm_id AND l.event_type = $2
+                         AND l.extra_data = jsonb_build_object('realm_export_id', e.id))
+                     RETURNING e.id)
+                 DELETE FROM zerver_realmauditlog l USING stale
+                 WHERE l.realm_id = $1::int8 AND l.event_type = $2
+                   AND l.extra_data = jsonb_build_object('realm_export_id', stale.id)",
+                &[&realm, &REALM_EXPORTED],
+            )
+            .map_err(failed)?;
         let row = transaction
             .query_one(
                 "INSERT INTO zerver_realmexport (realm_id, type, status, date_requested, date_started)
@@ -40,15 +58,18 @@ impl Record {
     }
 
     /// Says that it is complete.
-    pub(super) fn succeeded(&self, client: &mut Client, stats: &Stats) -> Result<()> {
+    pub(super) fn succeeded(&self, client: &mut Client, stats: &Stats, published: Published) -> Result<()> {
         let failed = |failure| error("record the end of the export", failure);
         let stats = serde_json::to_string(stats)
             .map_err(|error| Error::new(ErrorKind::Io, "cannot write the statistics").with_source(error))?;
+        let sha256 = published.sha256.map(|digest| digest.to_string());
+        let bytes = published.bytes.and_then(|bytes| i64::try_from(bytes).ok());
         let mut transaction = client.transaction().map_err(failed)?;
         transaction
             .execute(
-                "UPDATE zerver_realmexport SET status = 3, date_succeeded = now(), stats = $2::text::jsonb WHERE id = $1",
-                &[&self.id, &stats],
+                "UPDATE zerver_realmexport SET status = 3, date_succeeded = now(), stats = $2::text::jsonb,
+                        sha256sum_hex = $3, tarball_size_bytes = $4::int8 WHERE id = $1",
+                &[&self.id, &stats, &sha256, &bytes],
             )
             .map_err(failed)?;
         if self.audit_row.is_none() {

@@ -6,9 +6,11 @@ use crate::schema::ExportSchema;
 
 /// Which rows of an organisation an export of one kind holds.
 pub(super) struct Scope<'a> {
-    pub(super) schema: &'a ExportSchema,
+    pub(super) schema: &'static ExportSchema,
     pub(super) realm: i64,
     pub(super) kind: Kind,
+    /// Ids of attachments whose files are not there, and which are left out for that reason.
+    pub(super) missing: &'a [i64],
 }
 
 impl Scope<'_> {
@@ -17,7 +19,8 @@ impl Scope<'_> {
         format!("SELECT id FROM zerver_userprofile WHERE email IN ({})", self.addresses())
     }
 
-    fn addresses(&self) -> String {
+    /// Their addresses, quoted, with commas between.
+    pub(super) fn addresses(&self) -> String {
         let quoted = self.schema.cross_realm_bots.iter().map(|address| format!("'{}'", address.replace('\'', "''")));
         quoted.collect::<Vec<_>>().join(", ")
     }
@@ -154,6 +157,22 @@ impl Scope<'_> {
     /// Ids of the exported messages.
     pub(super) fn message_ids(&self) -> String {
         format!("SELECT m.id FROM zerver_message m WHERE {}", self.messages("m"))
+    }
+
+    /// Whether the attachment `t` belongs to an exported message, as an SQL condition.
+    pub(super) fn attachments(&self, t: &str) -> String {
+        let missing = self.missing.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+        let there =
+            if missing.is_empty() { String::new() } else { format!("AND {t}.id <> ALL ('{{{missing}}}'::int8[])") };
+        format!(
+            "{t}.realm_id = {realm} {there} AND (EXISTS (SELECT FROM zerver_attachment_messages p
+               WHERE p.attachment_id = {t}.id AND p.message_id IN ({messages}))
+             OR EXISTS (SELECT FROM zerver_attachment_scheduled_messages p JOIN zerver_scheduledmessage s
+               ON s.id = p.scheduledmessage_id WHERE p.attachment_id = {t}.id AND {scheduled}))",
+            realm = self.realm,
+            messages = self.message_ids(),
+            scheduled = self.scheduled("s")
+        )
     }
 
     /// Whether the message `t` to be sent later is exported, as an SQL condition.

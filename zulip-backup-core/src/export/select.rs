@@ -1,5 +1,6 @@
 //! The rows of a section: what is read from the server, and how each row is written.
 
+use crate::export::json::Row;
 use crate::export::scope::Scope;
 use crate::export::{Kind, json};
 use crate::postgres::{BinaryRow, quote_identifier};
@@ -14,8 +15,6 @@ pub(super) struct Selection {
     /// The query, without `ORDER BY`.
     pub(super) query: String,
     columns: Vec<Column>,
-    /// The names of the columns that are read.
-    sources: Vec<String>,
     table: String,
     /// The column the rows are in order of.
     order: String,
@@ -25,6 +24,8 @@ struct Column {
     /// Line end, indentation, key and colon.
     prefix: Vec<u8>,
     key: String,
+    /// The column of the table that it comes from; empty where it is none.
+    source: String,
     how: How,
 }
 
@@ -66,7 +67,7 @@ impl Selection {
                 joins = needed;
             }
             expressions.push(sql);
-            columns.push(Column::new(&field.key, how(field)));
+            columns.push(Column::of(field));
         }
         let query = format!(
             "SELECT {} FROM {} t {joins} WHERE ({condition})",
@@ -77,12 +78,7 @@ impl Selection {
             Some(Source::Column { column, .. }) => quote_identifier(column),
             _ => "id".to_owned(),
         };
-        let sources = table.fields.iter().map(|field| match &field.source {
-            Source::Column { column, .. } => column.clone(),
-            Source::Ids { .. } => String::new(),
-        });
-        let sources = sources.collect();
-        Ok(Self { query, columns, sources, table: section.key.clone(), order })
+        Ok(Self { query, columns, table: section.key.clone(), order })
     }
 
     fn cross_realm_bots(scope: &Scope<'_>, section: &RowList, facts: &RealmFacts) -> Self {
@@ -92,11 +88,10 @@ impl Selection {
         Self {
             query: format!("SELECT t.email, t.id, {recipient} FROM zerver_userprofile t WHERE {condition}"),
             columns: vec![
-                Column::new("email", How::Value(Encoding::Text)),
-                Column::new("id", How::Value(Encoding::Integer)),
-                Column::new("recipient_id", How::Value(Encoding::Integer)),
+                Column::new("email", "email", How::Value(Encoding::Text)),
+                Column::new("id", "id", How::Value(Encoding::Integer)),
+                Column::new("recipient_id", "recipient_id", How::Value(Encoding::Integer)),
             ],
-            sources: Vec::new(),
             table: section.key.clone(),
             order: "id".to_owned(),
         }
@@ -120,7 +115,7 @@ impl Selection {
 
     /// The place of the value that is read from a column.
     pub(super) fn position(&self, column: &str) -> Result<usize> {
-        self.sources.iter().position(|source| source == column).ok_or_else(|| {
+        self.columns.iter().position(|known| known.source == column).ok_or_else(|| {
             Error::new(ErrorKind::Damaged, format!("the declaration has no column {column} in {}", self.table))
         })
     }
@@ -132,13 +127,9 @@ impl Selection {
 
     /// Writes one row as an object, without the comma before it.
     pub(super) fn write(&self, out: &mut Vec<u8>, row: BinaryRow<'_>) -> Result<()> {
-        json::line(out, DEPTH - 1);
-        out.push(b'{');
+        let mut object = Row::begin(out, DEPTH - 1);
         for (at, column) in self.columns.iter().enumerate() {
-            if at > 0 {
-                out.push(b',');
-            }
-            out.extend_from_slice(&column.prefix);
+            let out = object.prefixed(&column.prefix);
             let written = match (row.bytes(at), column.how) {
                 (None, How::Value(_)) => {
                     out.extend_from_slice(b"null");
@@ -155,8 +146,7 @@ impl Selection {
                 Error::new(error.kind(), format!("{} {} of {}: {error}", self.table, id, column.key))
             })?;
         }
-        json::line(out, DEPTH - 1);
-        out.push(b'}');
+        object.end();
         if row.len() == self.columns.len() {
             Ok(())
         } else {
@@ -169,19 +159,15 @@ impl Selection {
 }
 
 impl Column {
-    fn new(key: &str, how: How) -> Self {
-        let mut prefix = Vec::new();
-        json::line(&mut prefix, DEPTH);
-        json::string(&mut prefix, key.as_bytes());
-        prefix.extend_from_slice(b": ");
-        Self { prefix, key: key.to_owned(), how }
+    fn new(key: &str, source: &str, how: How) -> Self {
+        Self { prefix: Row::prefix(key, DEPTH), key: key.to_owned(), source: source.to_owned(), how }
     }
-}
 
-fn how(field: &Field) -> How {
-    match &field.source {
-        Source::Column { encoding, .. } => How::Value(*encoding),
-        Source::Ids { .. } => How::Ids,
+    fn of(field: &Field) -> Self {
+        match &field.source {
+            Source::Column { column, encoding, .. } => Self::new(&field.key, column, How::Value(*encoding)),
+            Source::Ids { .. } => Self::new(&field.key, "", How::Ids),
+        }
     }
 }
 
@@ -268,14 +254,7 @@ fn condition(scope: &Scope<'_>, section: &RowList) -> String {
                 within("user_profile_id", &format!("({}) INTERSECT ({})", scope.normal_users(), scope.consenting()))
             }
         },
-        RowRule::Attachments => format!(
-            "t.realm_id = {realm} AND (EXISTS (SELECT FROM zerver_attachment_messages p WHERE p.attachment_id = t.id
-               AND p.message_id IN ({}))
-             OR EXISTS (SELECT FROM zerver_attachment_scheduled_messages p JOIN zerver_scheduledmessage s
-               ON s.id = p.scheduledmessage_id WHERE p.attachment_id = t.id AND {}))",
-            scope.message_ids(),
-            scope.scheduled("s")
-        ),
+        RowRule::Attachments => scope.attachments("t"),
     }
 }
 

@@ -59,6 +59,11 @@ impl Output {
         }
     }
 
+    /// The name it will have.
+    pub fn target(&self) -> &Utf8Path {
+        &self.target
+    }
+
     /// A file without a name in the same directory, for what waits to be written.
     pub fn scratch(&self) -> Result<File> {
         let directory = parent(&self.target);

@@ -1,7 +1,7 @@
 //! Whole trees: made, moved, exchanged, removed.
 
 use std::ffi::OsString;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{ErrorKind as IoKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 
@@ -147,34 +147,38 @@ pub(crate) fn create_new(path: &Utf8Path) -> Result<File> {
         .map_err(|error| Error::io("create", path, error))
 }
 
-/// What was copied.
-pub(crate) struct Copied {
-    /// Bytes.
-    pub(crate) bytes: u64,
-    /// When the content was last changed: seconds and nanoseconds since 1970.
-    pub(crate) mtime: (i64, i64),
+/// Opens a regular file for reading; `None` where there is none, or something else.
+pub(crate) fn open_regular(path: &Utf8Path) -> Result<Option<(File, Metadata)>> {
+    let file = match super::open_for_backup(path.as_std_path()) {
+        Ok(file) => file,
+        Err(error) if matches!(error.kind(), IoKind::NotFound | IoKind::NotADirectory) => return Ok(None),
+        Err(error) => return Err(Error::io("read", path, error)),
+    };
+    let metadata = file.metadata().map_err(|error| Error::io("look at", path, error))?;
+    Ok(metadata.is_file().then_some((file, metadata)))
 }
 
-/// Copies a file to a new one, with the directories above it; it keeps its time and gets the mode 0600. `None` where there
-/// is no such file.
-pub(crate) fn copy_file(from: &Utf8Path, to: &Utf8Path) -> Result<Option<Copied>> {
-    let mut source = match super::open_for_backup(from.as_std_path()) {
-        Ok(source) => source,
-        Err(error) if error.kind() == IoKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io("read", from, error)),
-    };
-    let metadata = source.metadata().map_err(|error| Error::io("look at", from, error))?;
-    if !metadata.is_file() {
-        return Ok(None);
-    }
-    if let Some(parent) = to.parent() {
-        create_private_dirs(parent)?;
-    }
-    let mut target = create_new(to)?;
-    let bytes = std::io::copy(&mut source, &mut target).map_err(|error| Error::io("copy", from, error))?;
-    let modified = metadata.modified().map_err(|error| Error::io("look at", from, error))?;
-    target.set_modified(modified).map_err(|error| Error::io("set the time of", to, error))?;
-    Ok(Some(Copied { bytes, mtime: (metadata.mtime(), metadata.mtime_nsec()) }))
+/// Writes what `content` gives to a new private file that was last changed at `modified`, with the directories above it.
+/// How many bytes that was comes back.
+pub(crate) fn write_dated(
+    path: &Utf8Path,
+    content: impl FnOnce(&mut File) -> std::io::Result<u64>,
+    (seconds, nanoseconds): (i64, i64),
+) -> Result<u64> {
+    create_private_dirs(parent(path))?;
+    let mut file = create_new(path)?;
+    let bytes = content(&mut file).map_err(|error| Error::io("write", path, error))?;
+    let time = rustix::fs::Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
+    rustix::fs::futimens(&file, &rustix::fs::Timestamps { last_access: time, last_modification: time })
+        .map_err(|errno| Error::io("set the time of", path, errno.into()))?;
+    Ok(bytes)
+}
+
+/// Flushes all that was written to the file system a directory lies in: a hundred times as fast as flushing each of many
+/// files.
+pub(crate) fn sync_file_system(directory: &Utf8Path) -> Result<()> {
+    let opened = File::open(directory).map_err(|error| Error::io("open", directory, error))?;
+    rustix::fs::syncfs(&opened).map_err(|errno| Error::io("flush", directory, errno.into()))
 }
 
 /// Writes a new private file from a reader, for `owner` where it is another than this process.

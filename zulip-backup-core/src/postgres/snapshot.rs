@@ -51,6 +51,34 @@ pub struct Snapshot {
     facts: SnapshotState,
 }
 
+/// The right to take a snapshot for a purpose, which nobody else has meanwhile.
+pub struct Reservation {
+    leader: Client,
+    options: ConnectOptions,
+    application: String,
+}
+
+impl Reservation {
+    /// Keeps others of the same purpose out.
+    ///
+    /// # Errors
+    /// `Locked` when another of the same purpose runs, `Postgres` for what the server answers.
+    pub fn make(options: &ConnectOptions, application: &str, purpose: Purpose) -> Result<Self> {
+        let mut leader = options.connect(application)?;
+        leader.batch_execute(SESSION).map_err(|failure| error("prepare the connection", failure))?;
+        lock_out_others(&mut leader, purpose)?;
+        Ok(Self { leader, options: options.clone(), application: application.to_owned() })
+    }
+
+    /// Takes the snapshot.
+    ///
+    /// # Errors
+    /// What the server answers.
+    pub fn take(self) -> Result<Snapshot> {
+        Snapshot::begin(self)
+    }
+}
+
 /// When and where a snapshot was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotState {
@@ -82,10 +110,12 @@ impl Snapshot {
     /// # Errors
     /// `Locked` when another of the same purpose runs, `Postgres` for what the server answers.
     pub fn take(options: &ConnectOptions, application: &str, purpose: Purpose) -> Result<Self> {
-        let mut leader = options.connect(application)?;
+        Reservation::make(options, application, purpose)?.take()
+    }
+
+    fn begin(reservation: Reservation) -> Result<Self> {
+        let Reservation { mut leader, options, application } = reservation;
         let failed = |failure| error("take a snapshot", failure);
-        leader.batch_execute(SESSION).map_err(failed)?;
-        lock_out_others(&mut leader, purpose)?;
         leader.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").map_err(failed)?;
         lock_tables(&mut leader)?;
         let row = leader
@@ -105,7 +135,7 @@ impl Snapshot {
             lsn: column(&row, 3)?,
             server_version: column(&row, 4)?,
         };
-        Ok(Self { id: column(&row, 0)?, leader, options: options.clone(), application: application.to_owned(), facts })
+        Ok(Self { id: column(&row, 0)?, leader, options, application, facts })
     }
 
     /// The name other sessions, and `pg_dump --snapshot`, know it by.

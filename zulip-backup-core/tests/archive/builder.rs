@@ -133,7 +133,8 @@ impl Backup {
     pub fn write_with(&self, path: &Utf8Path, change: impl FnOnce(&mut Manifest)) {
         let file = File::options().read(true).write(true).create(true).truncate(true).open(path).unwrap();
         let level = self.compression.default_level();
-        let mut writer = ArchiveWriter::new(file, tempfile::tempfile().unwrap(), self.compression, level);
+        let mut writer =
+            ArchiveWriter::new("zulip-backup", file, tempfile::tempfile().unwrap(), self.compression, level);
         let mut encoder = FrameEncoder::new(self.compression, level).unwrap();
         for group in self.parts.chunk_by(|one, other| !one.large && !other.large) {
             if group[0].large {

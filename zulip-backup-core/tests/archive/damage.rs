@@ -358,7 +358,7 @@ fn an_index_that_lies_is_named() {
     for (lie, expected, change) in lies {
         let path = directory.join("liar");
         let file = std::fs::File::create(&path).unwrap();
-        let mut writer = ArchiveWriter::new(file, tempfile::tempfile().unwrap(), Compression::Gzip, 6);
+        let mut writer = ArchiveWriter::new("zulip-backup", file, tempfile::tempfile().unwrap(), Compression::Gzip, 6);
         let head = header(b"uploads/a", EntryKind::File, 0o640);
         let mut bytes = head.encode(10).unwrap();
         bytes.extend_from_slice(b"0123456789");

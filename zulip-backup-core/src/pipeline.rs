@@ -8,28 +8,28 @@ use crate::{Error, Progress, Result};
 
 /// How much work may be on its way.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    pub(super) threads: NonZeroUsize,
+pub(crate) struct Limits {
+    pub(crate) threads: NonZeroUsize,
     /// How many results of one job may wait for their turn.
-    pub(super) results_waiting: usize,
+    pub(crate) results_waiting: usize,
 }
 
 impl Limits {
     /// Results of `block_bytes` at most, of which some MiB may wait for each job: it lets a file of a few MiB be done by
     /// one thread while another file is being written.
-    pub(super) fn new(threads: NonZeroUsize, block_bytes: usize) -> Self {
+    pub(crate) fn new(threads: NonZeroUsize, block_bytes: usize) -> Self {
         Self { threads, results_waiting: ((4 << 20) / block_bytes.max(1)).max(2) }
     }
 }
 
 /// A thread's own state: buffers, a compressor, a connection.
-pub(super) trait Worker<Job, Output> {
+pub(crate) trait Worker<Job, Output> {
     /// Does one job, handing out its results in order.
     fn work(&mut self, job: Job, emit: &mut dyn FnMut(Output) -> Result<()>) -> Result<()>;
 }
 
 /// Where the planning thread puts what is to be done, in the order of the archive.
-pub(super) struct Plan<'a, Job, Output> {
+pub(crate) struct Plan<'a, Job, Output> {
     jobs: Sender<(Job, Sender<Result<Output>>)>,
     order: Sender<Step<Output>>,
     results_waiting: usize,
@@ -45,13 +45,13 @@ enum Step<Output> {
 
 impl<Job, Output> Plan<'_, Job, Output> {
     /// Adds a result that needs no work.
-    pub(super) fn ready(&self, output: Output) -> Result<()> {
+    pub(crate) fn ready(&self, output: Output) -> Result<()> {
         self.progress.checkpoint()?;
         self.order.send(Step::Ready(output)).map_err(|_| Error::interrupted())
     }
 
     /// Adds a job. Waits when the threads are far behind.
-    pub(super) fn job(&self, job: Job) -> Result<()> {
+    pub(crate) fn job(&self, job: Job) -> Result<()> {
         self.progress.checkpoint()?;
         let (results, coming) = bounded(self.results_waiting);
         self.order.send(Step::Coming(coming)).map_err(|_| Error::interrupted())?;
@@ -63,7 +63,7 @@ impl<Job, Output> Plan<'_, Job, Output> {
 /// the plan, on the calling thread. The first error ends everything; memory is bounded by the queues.
 ///
 /// It cannot lock up: jobs are begun in order, so the oldest one, which `take` waits for, always has a thread.
-pub(super) fn run<Job, Output, W, R>(
+pub(crate) fn run<Job, Output, W, R>(
     limits: Limits,
     progress: &dyn Progress,
     worker: impl Fn() -> Result<W> + Sync,

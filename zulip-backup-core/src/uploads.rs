@@ -1,0 +1,99 @@
+//! Where a server keeps uploaded files: one trait, and one file for each kind of store.
+
+mod local;
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+
+pub use local::LocalFiles;
+
+use crate::site::UploadsBackend;
+use crate::{Error, ErrorKind, Result};
+
+/// The two places that Zulip keeps files in: directories below `LOCAL_UPLOADS_DIR`, or buckets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// Attachments: `files`, or `S3_AUTH_UPLOADS_BUCKET`.
+    Files,
+    /// Avatars, emoji and icons: `avatars`, or `S3_AVATAR_BUCKET`.
+    Avatars,
+}
+
+/// A server's uploaded files, wherever they are.
+pub trait Uploads: fmt::Debug + Send + Sync {
+    /// Opens the file with this key; `None` where there is none.
+    ///
+    /// # Errors
+    /// `Damaged` for a key that leads out of the store, and what the store answers.
+    fn open(&self, store: Store, key: &str) -> Result<Option<Upload>>;
+
+    /// The keys of the files directly in a directory, in order; none where there is no such directory.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    fn list(&self, store: Store, directory: &str) -> Result<Vec<String>>;
+}
+
+/// An uploaded file, open for reading.
+#[derive(Debug)]
+pub struct Upload {
+    /// Its size.
+    pub bytes: u64,
+    /// When it was last changed: seconds and nanoseconds since 1970.
+    pub modified: (i64, i64),
+    /// What is in it.
+    pub content: Content,
+}
+
+/// The content of an uploaded file.
+pub enum Content {
+    /// A file: the system can copy it by itself.
+    File(File),
+    /// Anything else.
+    Stream(Box<dyn Read + Send>),
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::File(_) => "File",
+            Self::Stream(_) => "Stream",
+        })
+    }
+}
+
+impl Read for Content {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Stream(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Content {
+    /// Copies all of it to a file.
+    pub(crate) fn copy_to(&mut self, target: &mut File) -> std::io::Result<u64> {
+        match self {
+            // Between two files the kernel copies, or the file system only counts.
+            Self::File(file) => std::io::copy(file, target),
+            Self::Stream(stream) => std::io::copy(stream, target),
+        }
+    }
+}
+
+/// The store that a server's settings name.
+///
+/// # Errors
+/// `Incompatible` for one that cannot be read yet.
+pub fn open(backend: &UploadsBackend) -> Result<Box<dyn Uploads>> {
+    match backend {
+        UploadsBackend::Local(local) => Ok(Box::new(LocalFiles::new(&local.dir))),
+        UploadsBackend::S3(s3) => Err(Error::new(
+            ErrorKind::Incompatible,
+            format!("the server keeps its uploads in S3, in the bucket {}", s3.uploads_bucket),
+        )
+        .with_hint("uploads can be read from local disk only")),
+    }
+}
