@@ -24,4 +24,5 @@ pub use catalog::{Catalog, Check, Column, ForeignKey, Identity, Index, Statistic
 pub use ddl::{Ddl, Section, Statement};
 pub use describe::Description;
 pub use export::{Encoding, ExportSchema, ExportTable, Field, Files, Migrations, RowList, RowRule, Source};
-pub use live::compare_live;
+pub(crate) use live::LiveColumn;
+pub use live::{LiveDifferences, compare_live};

@@ -1,63 +1,15 @@
 //! Exports of the sample server: whole, the same every time, recorded, and clean after a failure.
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a test
 
-use std::collections::BTreeMap;
+#[path = "support/stage.rs"]
+mod stage;
 
-use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
+use stage::{read, stage};
 use zulip_backup_core::codec::Digest;
-use zulip_backup_core::export::{ExportOptions, Kind, plan, realms};
-use zulip_backup_core::postgres::{Cluster, Purpose, Snapshot};
+use zulip_backup_core::export::{ExportOptions, Kind, plan};
+use zulip_backup_core::postgres::{Purpose, Snapshot};
 use zulip_backup_core::{ErrorKind, Recorder, Silent};
-use zulip_backup_examples::{SampleHost, SampleOptions};
-
-struct Stage {
-    _temp: tempfile::TempDir,
-    dir: Utf8PathBuf,
-    host: SampleHost,
-    /// `string_id` of the organisation with the most messages.
-    realm: String,
-    realm_id: i64,
-}
-
-fn stage() -> Stage {
-    let temp = tempfile::tempdir().unwrap();
-    let dir = Utf8PathBuf::from_path_buf(temp.path().to_owned()).unwrap();
-    let root = dir.join("host");
-    std::fs::create_dir(&root).unwrap();
-    let options = SampleOptions { messages: 3000, missing_files: 1, ..SampleOptions::default() };
-    let host = SampleHost::start(&root, &options, Cluster::builder()).unwrap();
-    let main = realms(&host.site().unwrap()).unwrap().into_iter().max_by_key(|realm| realm.messages).unwrap();
-    Stage { _temp: temp, dir, host, realm: main.string_id, realm_id: main.id }
-}
-
-impl Stage {
-    fn options(&self, name: &str) -> ExportOptions {
-        ExportOptions::of(&self.realm).output(self.dir.join(name)).jobs(2)
-    }
-
-    fn number(&self, query: &str) -> i64 {
-        let mut client = self.host.database().connect("test").unwrap();
-        client.batch_execute("SET search_path = zulip, public").unwrap();
-        client.query_one(query, &[&self.realm_id]).unwrap().get(0)
-    }
-}
-
-fn read(root: &Utf8Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut directories = vec![root.to_owned()];
-    while let Some(directory) = directories.pop() {
-        for entry in directory.read_dir_utf8().unwrap() {
-            let path = entry.unwrap().into_path();
-            if path.is_dir() {
-                directories.push(path);
-            } else {
-                files.insert(path.strip_prefix(root).unwrap().to_string(), std::fs::read(&path).unwrap());
-            }
-        }
-    }
-    files
-}
 
 #[test]
 fn every_kind_is_whole_and_the_same_every_time() {

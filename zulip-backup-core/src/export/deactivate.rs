@@ -73,9 +73,13 @@ impl Deactivation {
     pub(super) fn complete(&self, client: &mut Client) -> Result<u64> {
         let failed = |failure| error("end the sessions of the organisation's users", failure);
         let mut transaction = client.transaction().map_err(failed)?;
-        transaction
-            .execute("DELETE FROM zerver_scheduledemail WHERE realm_id = $1::int8", &[&self.realm])
-            .map_err(failed)?;
+        for statement in [
+            "DELETE FROM zerver_scheduledemail_users u USING zerver_scheduledemail e
+             WHERE u.scheduledemail_id = e.id AND e.realm_id = $1::int8",
+            "DELETE FROM zerver_scheduledemail WHERE realm_id = $1::int8",
+        ] {
+            transaction.execute(statement, &[&self.realm]).map_err(failed)?;
+        }
         let (mut last, mut ended) = (String::new(), 0);
         loop {
             let sessions = transaction

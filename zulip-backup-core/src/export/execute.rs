@@ -90,6 +90,7 @@ impl ExportPlan {
         let (files_at_once, newest) = measure(&mut snapshot, &ids, self.realm_id)?;
         let (way, destination) = self.destination(newest)?;
         let mut collector = Collector::new(destination, progress);
+        self.findings.iter().for_each(|finding| collector.found(finding.clone()));
         let facts = self.facts();
         let run = Run { plan: self, door: &door, facts: &facts, ids: &ids, files_at_once, way, progress };
         progress.begin(Task { name: messages::TASK, unit: crate::Unit::Rows, total: Some(ids.len() as u64) });
@@ -116,6 +117,7 @@ impl ExportPlan {
             fake_domain: self.fake_domain.clone(),
             is_system_realm: self.is_system_realm,
             deactivated_here: self.deactivate,
+            live: self.differences.clone(),
         }
     }
 

@@ -15,9 +15,9 @@ pub(super) const FILE_MESSAGES: usize = 1000;
 /// The task messages count for.
 pub(super) const TASK: &str = "messages";
 
-/// How many numbers of rows are held until they can be put in order: 16 MiB, more than half a million rows of a file.
+/// How many numbers of rows are held until they can be put in order: 4 MiB, for 130 users of each message of a file.
 /// Where a file has more, the server puts them in order.
-const HELD_NUMBERS: usize = 2 << 20;
+const HELD_NUMBERS: usize = 1 << 19;
 
 /// The queries of the message files.
 pub(super) struct Messages {

@@ -9,11 +9,11 @@ use serde::Serialize;
 use crate::export::execute::APPLICATION;
 use crate::export::{Compat, ExportOptions, Format, Kind, deactivate, realms};
 use crate::postgres::ConnectOptions;
-use crate::schema::{ExportSchema, compare_live};
+use crate::schema::{ExportSchema, LiveDifferences, compare_live};
 use crate::site::{Site, UploadsBackend};
 use crate::units::bytes;
 use crate::uploads::Uploads;
-use crate::{Error, ErrorKind, Finding, Result, Secret, fs, process, uploads};
+use crate::{Error, ErrorKind, Finding, Result, Secret, Severity, fs, process, uploads};
 
 /// What an export will do, before anything is done. This is the dry run.
 #[derive(Debug, Serialize)]
@@ -51,6 +51,8 @@ pub struct ExportPlan {
     #[serde(skip)]
     pub(super) connection: ConnectOptions,
     #[serde(skip)]
+    pub(super) differences: LiveDifferences,
+    #[serde(skip)]
     pub(super) avatar_salt: Secret,
     #[serde(skip)]
     pub(super) fake_domain: String,
@@ -71,14 +73,19 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
     if options.deactivate && deactivated {
         return Err(deactivate::already());
     }
-    let findings = compare_live(&mut client, schema)?;
-    if findings.iter().any(|finding| finding.severity == crate::Severity::Error) {
-        return Err(Error::new(
-            ErrorKind::Incompatible,
-            "the database is not as an export of this Zulip version expects",
-        )
-        .with_reasons(findings)
-        .with_hint("use a release of this program that knows the server's Zulip version"));
+    let mut differences = compare_live(&mut client, schema)?;
+    if differences.findings.iter().any(|finding| finding.severity == Severity::Error) {
+        if !options.allow_unknown {
+            return Err(Error::new(
+                ErrorKind::Incompatible,
+                "the database is not as an export of this Zulip version expects",
+            )
+            .with_reasons(differences.findings)
+            .with_hint(
+                "use a release of this program that knows the server's Zulip version, or go on with --allow-unknown",
+            ));
+        }
+        differences.findings.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
     }
     if !options.force {
         usable(&mut client, realm_id, options.kind)?;
@@ -132,7 +139,8 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
         uploads,
         estimate_bytes,
         free_bytes,
-        findings,
+        findings: std::mem::take(&mut differences.findings),
+        differences,
         connection,
         avatar_salt,
     })

@@ -4,7 +4,7 @@ use crate::export::json::Row;
 use crate::export::scope::Scope;
 use crate::export::{Kind, json};
 use crate::postgres::{BinaryRow, quote_identifier};
-use crate::schema::{Encoding, ExportTable, Field, RowList, RowRule, Source};
+use crate::schema::{Encoding, ExportTable, Field, LiveColumn, LiveDifferences, RowList, RowRule, Source};
 use crate::{Error, ErrorKind, Result};
 
 /// Depth of a row's keys in a file: the file's object, the section's list, the row's object.
@@ -58,6 +58,9 @@ impl Selection {
         if section.rows == RowRule::CrossRealmBots {
             return Ok(Self::cross_realm_bots(scope, section, facts));
         }
+        if facts.live.lacks(section.table()) {
+            return Ok(Self::nothing(section, table));
+        }
         let mut joins = "";
         let mut columns = Vec::new();
         let mut expressions = Vec::new();
@@ -67,7 +70,7 @@ impl Selection {
                 joins = needed;
             }
             expressions.push(sql);
-            columns.push(Column::of(field));
+            columns.push(Column::of(section.table(), field, facts));
         }
         let query = format!(
             "SELECT {} FROM {} t {joins} WHERE ({condition})",
@@ -79,6 +82,17 @@ impl Selection {
             _ => "id".to_owned(),
         };
         Ok(Self { query, columns, table: section.key.clone(), order })
+    }
+
+    /// A list of a table that is not there.
+    fn nothing(section: &RowList, table: &ExportTable) -> Self {
+        let values = vec!["NULL"; table.fields.len()].join(", ");
+        Self {
+            query: format!("SELECT {values} FROM (SELECT 0 AS id) t WHERE false"),
+            columns: table.fields.iter().map(|field| Column::new(&field.key, "", How::Ids)).collect(),
+            table: section.key.clone(),
+            order: "id".to_owned(),
+        }
     }
 
     fn cross_realm_bots(scope: &Scope<'_>, section: &RowList, facts: &RealmFacts) -> Self {
@@ -163,9 +177,15 @@ impl Column {
         Self { prefix: Row::prefix(key, DEPTH), key: key.to_owned(), source: source.to_owned(), how }
     }
 
-    fn of(field: &Field) -> Self {
+    fn of(table: &str, field: &Field, facts: &RealmFacts) -> Self {
         match &field.source {
-            Source::Column { column, encoding, .. } => Self::new(&field.key, column, How::Value(*encoding)),
+            Source::Column { column, encoding, .. } => {
+                let encoding = match facts.live.column(table, column) {
+                    Some(LiveColumn::OfType(found)) => Encoding::of_type(found).unwrap_or(Encoding::Text),
+                    Some(LiveColumn::Missing) | None => *encoding,
+                };
+                Self::new(&field.key, column, How::Value(encoding))
+            }
             Source::Ids { .. } => Self::new(&field.key, "", How::Ids),
         }
     }
@@ -195,6 +215,8 @@ pub(super) struct RealmFacts {
     pub(super) is_system_realm: bool,
     /// Whether it is deactivated by this export and exported as it was before.
     pub(super) deactivated_here: bool,
+    /// What the database has otherwise than the declaration says.
+    pub(super) live: LiveDifferences,
 }
 
 /// Which rows, as an SQL condition on `t`.
@@ -269,7 +291,15 @@ fn expression(
     let plain = |sql: String| Expression { sql, joins: "" };
     let column = match &field.source {
         Source::Ids { table: pairs, of, are, .. } => return plain(ids(scope, pairs, of, are)),
-        Source::Column { column, .. } => format!("t.{}", quote_identifier(column)),
+        Source::Column { column, .. } => {
+            let quoted = format!("t.{}", quote_identifier(column));
+            match facts.live.column(section.table(), column) {
+                Some(LiveColumn::Missing) => return plain("NULL".to_owned()),
+                // As text, where no better is known.
+                Some(LiveColumn::OfType(found)) if Encoding::of_type(found).is_none() => format!("{quoted}::text"),
+                _ => quoted,
+            }
+        }
     };
     let scrubbed = scope.kind != Kind::Full;
     match (&section.rows, field.key.as_str()) {

@@ -139,6 +139,8 @@ pub struct ExportTable {
     pub fields: Vec<Field>,
     /// Columns that are not exported.
     pub dropped: Vec<String>,
+    /// Columns that some servers have and that mean nothing to an export.
+    pub harmless: Vec<String>,
 }
 
 /// A key of a row.
@@ -235,6 +237,8 @@ struct DeclaredTable {
     fields: Vec<DeclaredField>,
     #[serde(default)]
     dropped: Vec<String>,
+    #[serde(default)]
+    harmless: Vec<String>,
 }
 
 /// `"key"`, `"key=column"`, or an object with what cannot be told from the catalog.
@@ -281,7 +285,7 @@ impl ExportSchema {
             let columns = catalog.table(&name).map_err(|error| error.to_string())?;
             let fields = table.fields.into_iter().map(|field| field.resolve(columns, catalog));
             let fields = fields.collect::<Result<Vec<_>, _>>().map_err(|reason| format!("{name}: {reason}"))?;
-            tables.insert(name, ExportTable { fields, dropped: table.dropped });
+            tables.insert(name, ExportTable { fields, dropped: table.dropped, harmless: table.harmless });
         }
         let Declaration { zulip_versions, migrations, cross_realm_bots, personal_recipients, files, left_out, .. } =
             declared;

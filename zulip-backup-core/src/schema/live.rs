@@ -1,6 +1,6 @@
 //! A live database against what an export expects of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::Client;
 
@@ -14,59 +14,96 @@ const COLUMNS: &str = "
     WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
       AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'zerver_realm'::regclass)";
 
-/// Columns that are there on some servers and mean nothing to an export.
-const HARMLESS: [(&str, &str); 2] =
-    [("zerver_message", "search_pgroonga"), ("zerver_archivedmessage", "search_pgroonga")];
+/// What a live database has otherwise than a declaration says.
+#[derive(Clone, Debug, Default)]
+pub struct LiveDifferences {
+    /// All of it: errors where an export would lose or mistake something.
+    pub findings: Vec<Finding>,
+    /// Tables that are not there.
+    missing_tables: BTreeSet<String>,
+    /// Columns that are not there, or are of the type named here.
+    columns: BTreeMap<(String, String), LiveColumn>,
+}
 
-/// Compares the tables of `client`'s database, which finds them by their names, with a declaration. What differs comes back:
-/// errors where an export would lose or mistake something.
+/// How a column differs from what a declaration says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LiveColumn {
+    /// It is not there.
+    Missing,
+    /// It is of this type.
+    OfType(String),
+}
+
+impl LiveDifferences {
+    /// How a column differs.
+    pub(crate) fn column(&self, table: &str, column: &str) -> Option<&LiveColumn> {
+        self.columns.get(&(table.to_owned(), column.to_owned()))
+    }
+
+    /// Whether a table is not there.
+    pub(crate) fn lacks(&self, table: &str) -> bool {
+        self.missing_tables.contains(table)
+    }
+
+    fn column_differs(&mut self, table: &str, column: &str, how: LiveColumn, expected: &str) {
+        let object = format!("{table}.{column}");
+        self.findings.push(match &how {
+            LiveColumn::Missing => Finding::error("column-missing", object, "is not in this database"),
+            LiveColumn::OfType(found) => {
+                Finding::error("column-type-differs", object, format!("is of type {found}, expected {expected}"))
+            }
+        });
+        self.columns.insert((table.to_owned(), column.to_owned()), how);
+    }
+}
+
+/// Compares the tables of `client`'s database, which finds them by their names, with a declaration.
 ///
 /// # Errors
 /// What the database answers.
-pub fn compare_live(client: &mut Client, schema: &ExportSchema) -> Result<Vec<Finding>> {
+pub fn compare_live(client: &mut Client, schema: &ExportSchema) -> Result<LiveDifferences> {
     let failed = |failure| error("read the columns of Zulip's tables", failure);
     let mut live: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for row in client.query(COLUMNS, &[]).map_err(failed)? {
         live.entry(column(&row, 0)?).or_default().insert(column(&row, 1)?, column(&row, 2)?);
     }
     let catalog = Catalog::latest()?;
-    let mut findings: Vec<Finding> = migrations(&applied_migrations(client)?, schema).into_iter().collect();
+    let mut differences = LiveDifferences {
+        findings: migrations(&applied_migrations(client)?, schema).into_iter().collect(),
+        ..LiveDifferences::default()
+    };
     for (table, exported) in &schema.tables {
         let Some(columns) = live.get(table) else {
-            findings.push(Finding::error("table-missing", table, "is exported by Zulip, and not in this database"));
+            let message = "is exported by Zulip, and not in this database";
+            differences.findings.push(Finding::error("table-missing", table, message));
+            differences.missing_tables.insert(table.clone());
             continue;
         };
-        let mut known: Vec<&str> = exported.dropped.iter().map(String::as_str).collect();
+        let mut known: Vec<&str> = exported.dropped.iter().chain(&exported.harmless).map(String::as_str).collect();
         for field in &exported.fields {
             let Source::Column { column, .. } = &field.source else { continue };
             known.push(column);
-            let expected = catalog.table(table)?.column(column).map(|column| column.sql_type.as_str());
+            let expected = catalog.table(table)?.column(column).map_or("", |column| column.sql_type.as_str());
             match columns.get(column) {
-                None => findings.push(Finding::error(
-                    "column-missing",
-                    format!("{table}.{column}"),
-                    "is not in this database",
-                )),
-                Some(found) if expected.is_some_and(|expected| base(expected) != base(found)) => {
-                    let message = format!("is of type {found}, expected {}", expected.unwrap_or_default());
-                    findings.push(Finding::error("column-type-differs", format!("{table}.{column}"), message));
+                None => differences.column_differs(table, column, LiveColumn::Missing, expected),
+                Some(found) if base(expected) != base(found) => {
+                    differences.column_differs(table, column, LiveColumn::OfType(found.clone()), expected);
                 }
                 Some(_) => {}
             }
         }
         for column in columns.keys().filter(|column| !known.contains(&column.as_str())) {
-            if !HARMLESS.contains(&(table.as_str(), column.as_str())) {
-                let message = "is a column that is not known: its values would be lost";
-                findings.push(Finding::error("column-unknown", format!("{table}.{column}"), message));
-            }
+            let message = "is a column that is not known: its values would be lost";
+            differences.findings.push(Finding::error("column-unknown", format!("{table}.{column}"), message));
         }
     }
     let unknown =
         live.keys().filter(|table| !schema.tables.contains_key(*table) && !schema.left_out.contains_key(*table));
     for table in unknown.filter(|table| table.starts_with("zerver_") || table.starts_with("analytics_")) {
-        findings.push(Finding::error("table-unknown", table, "is a table that is not known: its rows would be lost"));
+        let message = "is a table that is not known: its rows would be lost";
+        differences.findings.push(Finding::error("table-unknown", table, message));
     }
-    Ok(findings)
+    Ok(differences)
 }
 
 /// The version is told by the newest migration of Zulip's app zerver.

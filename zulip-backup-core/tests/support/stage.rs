@@ -1,0 +1,77 @@
+//! A sample server with one main organisation, and what tests of exports ask of it.
+#![allow(dead_code)] // each test uses what it needs
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value;
+use zulip_backup_core::Silent;
+use zulip_backup_core::export::{ExportOptions, ExportReport, plan, realms};
+use zulip_backup_core::postgres::Cluster;
+use zulip_backup_examples::{SampleHost, SampleOptions};
+
+pub struct Stage {
+    _temp: tempfile::TempDir,
+    pub dir: Utf8PathBuf,
+    pub host: SampleHost,
+    /// `string_id` of the organisation with the most messages.
+    pub realm: String,
+    pub realm_id: i64,
+}
+
+pub fn stage() -> Stage {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = Utf8PathBuf::from_path_buf(temp.path().to_owned()).unwrap();
+    let root = dir.join("host");
+    std::fs::create_dir(&root).unwrap();
+    let options = SampleOptions { messages: 3000, missing_files: 1, ..SampleOptions::default() };
+    let host = SampleHost::start(&root, &options, Cluster::builder()).unwrap();
+    let main = realms(&host.site().unwrap()).unwrap().into_iter().max_by_key(|realm| realm.messages).unwrap();
+    Stage { _temp: temp, dir, host, realm: main.string_id, realm_id: main.id }
+}
+
+impl Stage {
+    pub fn options(&self, name: &str) -> ExportOptions {
+        ExportOptions::of(&self.realm).output(self.dir.join(name)).jobs(2)
+    }
+
+    /// A connection that finds Zulip's tables.
+    pub fn client(&self) -> postgres::Client {
+        let mut client = self.host.database().connect("test").unwrap();
+        client.batch_execute("SET search_path = zulip, public").unwrap();
+        client
+    }
+
+    /// The one number that a query about the organisation gives.
+    pub fn number(&self, query: &str) -> i64 {
+        self.client().query_one(query, &[&self.realm_id]).unwrap().get(0)
+    }
+
+    /// An export that leaves no trace in the database.
+    pub fn export(&self, options: &ExportOptions) -> ExportReport {
+        let options = options.clone().no_record(true);
+        plan(&self.host.site().unwrap(), &options).unwrap().execute(&Silent).unwrap()
+    }
+}
+
+/// Every file below a directory, by its name there.
+pub fn read(root: &Utf8Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut directories = vec![root.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in directory.read_dir_utf8().unwrap() {
+            let path = entry.unwrap().into_path();
+            if path.is_dir() {
+                directories.push(path);
+            } else {
+                files.insert(path.strip_prefix(root).unwrap().to_string(), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+/// A file of an export.
+pub fn json(report: &ExportReport, name: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(report.path.join(name)).unwrap()).unwrap()
+}
