@@ -4,6 +4,7 @@ mod archive;
 mod create;
 mod drill;
 mod export;
+mod export_user;
 mod output;
 mod restore;
 mod schema;
@@ -22,6 +23,7 @@ pub use archive::{ExtractArgs, InspectArgs, VerifyArgs};
 pub use create::CreateArgs;
 pub use drill::DrillArgs;
 pub use export::ExportArgs;
+pub use export_user::ExportUserArgs;
 pub use output::{ColorWhen, OutputArgs};
 pub use restore::RestoreArgs;
 pub use schema::SchemaArgs;
@@ -63,6 +65,7 @@ pub enum Verb {
     Restore(RestoreArgs),
     Drill(DrillArgs),
     Export(ExportArgs),
+    ExportUser(ExportUserArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),

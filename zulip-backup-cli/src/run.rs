@@ -61,6 +61,7 @@ fn execute(args: Args, words: Vec<OsString>) -> u8 {
         Verb::Restore(verb) => restore::run(session, &verb),
         Verb::Drill(verb) => drill::run(session, verb),
         Verb::Export(verb) => export::run(session, &verb),
+        Verb::ExportUser(verb) => export::user(session, &verb),
         Verb::Schema(verb) => schema::run(console, &verb),
         Verb::Completions(verb) => utility::completions(&verb),
         Verb::Man(verb) => utility::man(&verb),

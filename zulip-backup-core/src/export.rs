@@ -21,10 +21,11 @@ mod record;
 mod report;
 mod scope;
 mod select;
+mod subject;
 mod work;
 
 pub use manifest::{ExportManifest, FilesFacts};
 pub use options::{Compat, ExportOptions, Format, Kind};
-pub use plan::{ExportPlan, plan};
+pub use plan::{ExportPlan, PlannedUser, plan};
 pub use realms::{RealmSummary, realms};
 pub use report::ExportReport;

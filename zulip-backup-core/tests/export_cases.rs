@@ -274,7 +274,7 @@ fn an_organisation_without_messages_has_no_message_file() {
              INSERT INTO zerver_realm OVERRIDING SYSTEM VALUE SELECT * FROM empty",
         )
         .unwrap();
-    let options = ExportOptions { realm: "empty".into(), ..stage.options("out") };
+    let options = ExportOptions { realm: Some("empty".into()), ..stage.options("out") };
     let report = stage.export(&options);
     assert_eq!((report.messages, report.users, report.files), (0, 0, 0));
     let mut names: Vec<String> = stage::read(&report.path).into_keys().collect();

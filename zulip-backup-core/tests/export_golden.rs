@@ -10,9 +10,9 @@ use std::process::Command;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 use world::World;
-use zulip_backup_core::Silent;
 use zulip_backup_core::export::{Compat, ExportOptions, Kind, plan};
 use zulip_backup_core::schema::ExportSchema;
+use zulip_backup_core::{ErrorKind, Silent};
 
 const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/zulip");
 
@@ -25,6 +25,51 @@ const GOLDEN: [(&str, &str, Kind); 4] = [
 ];
 
 #[test]
+fn a_single_users_files_are_upstreams_to_the_byte() {
+    let shared = Utf8Path::new(SHARED);
+    if !shared.exists() {
+        return println!("skipped: no real server's exports at {shared}");
+    }
+    let world = World::real(shared);
+    let expected = unpacked(&world, shared, "golden-export-single-hamlet");
+    for (name, realm) in [("out", Some("zulip".to_owned())), ("again", None)] {
+        let options = ExportOptions { realm, ..ExportOptions::of_user("Hamlet@zulip.com") };
+        let report = plan(&world.site(), &options.output(world.path(name))).unwrap().execute(&Silent).unwrap();
+        assert!(!report.has_findings(), "{report}");
+        equal("single-hamlet", &read(&report.path), &expected);
+    }
+    let schemas: BTreeMap<&str, Value> = ExportSchema::latest().unwrap().json_schemas().unwrap().into_iter().collect();
+    for (name, schema) in [("user.json", "user.json"), ("messages-000001.json", "user-messages.json")] {
+        check(&schemas[schema], &serde_json::from_slice(&expected[name].0).unwrap(), name);
+    }
+    let nobody = plan(&world.site(), &ExportOptions::of_user("nobody@zulip.com")).unwrap_err();
+    assert_eq!(nobody.kind(), ErrorKind::NotFound);
+}
+
+fn unpacked(world: &World, shared: &Utf8Path, golden: &str) -> BTreeMap<String, (Vec<u8>, i64)> {
+    let directory = world.path("expected");
+    std::fs::create_dir(&directory).unwrap();
+    let archive = shared.join(format!("{golden}.tar.gz"));
+    let arguments = ["-xzf", archive.as_str(), "-C", directory.as_str(), "--strip-components=1"];
+    assert!(Command::new("tar").args(arguments).status().unwrap().success());
+    read(&directory)
+}
+
+fn equal(golden: &str, ours: &BTreeMap<String, (Vec<u8>, i64)>, theirs: &BTreeMap<String, (Vec<u8>, i64)>) {
+    assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>(), "{golden}");
+    for (name, (bytes, seconds)) in ours {
+        let (expected, expected_seconds) = &theirs[name];
+        let json = std::path::Path::new(name).extension().is_some_and(|extension| extension == "json");
+        if json {
+            compare(golden, name, &masked(name, bytes), &masked(name, expected));
+        } else {
+            assert!(bytes == expected, "{golden}: {name} has other content");
+            assert_eq!(seconds, expected_seconds, "{golden}: the time of {name}");
+        }
+    }
+}
+
+#[test]
 fn every_file_is_upstreams_to_the_byte() {
     let shared = Utf8Path::new(SHARED);
     if !shared.exists() {
@@ -34,32 +79,12 @@ fn every_file_is_upstreams_to_the_byte() {
         // Each of the golden exports was made of a fresh copy: each records itself in the database.
         let world = World::real(shared);
         let version = world.host.deployment().join("version.py");
-        std::fs::write(
-            version,
-            "ZULIP_VERSION = \"11.0-dev+git\"
-",
-        )
-        .unwrap();
-        let expected = world.path("expected");
-        std::fs::create_dir(&expected).unwrap();
-        let archive = shared.join(format!("{golden}.tar.gz"));
-        let arguments = ["-xzf", archive.as_str(), "-C", expected.as_str(), "--strip-components=1"];
-        assert!(Command::new("tar").args(arguments).status().unwrap().success());
+        std::fs::write(version, "ZULIP_VERSION = \"11.0-dev+git\"\n").unwrap();
+        let expected = unpacked(&world, shared, golden);
         let options = ExportOptions::of(realm).output(world.path("out")).kind(kind).compat(Compat::Strict).jobs(2);
         let report = plan(&world.site(), &options).unwrap().execute(&Silent).unwrap();
         assert!(!report.has_findings(), "{report}");
-        let (ours, theirs) = (read(&report.path), read(&expected));
-        assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>(), "{golden}");
-        for (name, (bytes, seconds)) in &ours {
-            let (expected, expected_seconds) = &theirs[name];
-            let json = std::path::Path::new(name).extension().is_some_and(|extension| extension == "json");
-            if json {
-                compare(golden, name, &masked(name, bytes), &masked(name, expected));
-            } else {
-                assert!(bytes == expected, "{golden}: {name} has other content");
-                assert_eq!(seconds, expected_seconds, "{golden}: the time of {name}");
-            }
-        }
+        equal(golden, &read(&report.path), &expected);
     }
 }
 

@@ -77,7 +77,8 @@ pub enum CompatArg {
 impl From<&ExportArgs> for ExportOptions {
     fn from(args: &ExportArgs) -> Self {
         Self {
-            realm: args.realm.clone().unwrap_or_default(),
+            realm: args.realm.clone(),
+            user: None,
             output: args.output.clone(),
             kind: match (args.public_only, args.full_with_consent) {
                 (true, _) => Kind::Public,

@@ -2,27 +2,43 @@
 
 use std::fmt;
 
+use camino::Utf8Path;
 use serde::Serialize;
 use zulip_backup_core::Result;
 use zulip_backup_core::export::{self, ExportOptions, RealmSummary};
+use zulip_backup_core::site::Site;
 use zulip_backup_core::units::bytes;
 
 use super::Session;
-use crate::args::ExportArgs;
+use crate::args::{ExportArgs, ExportUserArgs};
 use crate::exit::Exit;
 use crate::identity;
 
 pub fn run(session: Session, args: &ExportArgs) -> Result<Exit> {
-    let Session { console, .. } = session;
-    let site = session.site()?;
-    identity::become_owner(&site, args.output.as_deref(), &session.words)?;
-    session.warn_of_visible_password(&site);
     if args.list {
-        console.product(&Realms { realms: export::realms(&site)? })?;
+        let site = open(&session, None)?;
+        session.console.product(&Realms { realms: export::realms(&site)? })?;
         return Ok(Exit::Done);
     }
-    let plan = export::plan(&site, &ExportOptions::from(args))?;
-    if args.dry_run {
+    export(session, &ExportOptions::from(args), args.dry_run)
+}
+
+pub fn user(session: Session, args: &ExportUserArgs) -> Result<Exit> {
+    export(session, &ExportOptions::from(args), args.dry_run)
+}
+
+fn open(session: &Session, output: Option<&Utf8Path>) -> Result<Site> {
+    let site = session.site()?;
+    identity::become_owner(&site, output, &session.words)?;
+    session.warn_of_visible_password(&site);
+    Ok(site)
+}
+
+fn export(session: Session, options: &ExportOptions, dry_run: bool) -> Result<Exit> {
+    let Session { console, .. } = session;
+    let site = open(&session, options.output.as_deref())?;
+    let plan = export::plan(&site, options)?;
+    if dry_run {
         console.product(&plan)?;
         return Ok(Exit::Done);
     }

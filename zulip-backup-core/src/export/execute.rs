@@ -39,7 +39,11 @@ impl ExportPlan {
     pub fn execute(&self, progress: &dyn Progress) -> Result<ExportReport> {
         let begun = Instant::now();
         // First, so that nothing is written for an export that has to wait.
-        let reservation = Reservation::make(&self.connection, &self.application(), Purpose::Export(self.realm_id))?;
+        let purpose = match &self.user {
+            None => Purpose::Export(self.realm_id),
+            Some(user) => Purpose::UserExport(user.id),
+        };
+        let reservation = Reservation::make(&self.connection, &self.application(), purpose)?;
         let mut client = self.connection.connect(&self.application())?;
         let search_path = format!("SET search_path = {}, pg_catalog", quote_identifier(&realms::schema(&mut client)?));
         client.batch_execute(&search_path).map_err(|failure| error("prepare the connection", failure))?;
@@ -79,7 +83,13 @@ impl ExportPlan {
         let mut snapshot = reservation.take()?;
         snapshot.leader().batch_execute(search_path).map_err(|failure| error("prepare the connection", failure))?;
         progress.message(&format!("snapshot taken at {}", snapshot.facts().taken_at));
-        let scope = Scope { schema: ExportSchema::latest()?, realm: self.realm_id, kind: self.kind, missing: &[] };
+        let scope = Scope {
+            schema: ExportSchema::latest()?,
+            realm: self.realm_id,
+            kind: self.kind,
+            missing: &[],
+            subject: self.user.as_ref().map(|user| user.id),
+        };
         let door = Door { invitation: snapshot.invitation(), search_path: search_path.to_owned() };
         let mut ids = Vec::new();
         let statement = format!("COPY ({} ORDER BY m.id) TO STDOUT (FORMAT binary)", scope.message_ids());
@@ -88,7 +98,7 @@ impl ExportPlan {
             Ok(())
         })?;
         let (files_at_once, newest) = measure(&mut snapshot, &ids, self.realm_id)?;
-        let (way, destination) = self.destination(newest)?;
+        let (way, destination) = self.destination(&scope, newest)?;
         let mut collector = Collector::new(destination, progress);
         self.findings.iter().for_each(|finding| collector.found(finding.clone()));
         let facts = self.facts();
@@ -105,9 +115,11 @@ impl ExportPlan {
             Compat::Strict if missing.is_empty() => scope,
             Compat::Strict => return Err(missing_in_strict(&collector)),
         };
-        let lists = &attachments.schema.files.attachment;
-        run.pipeline(&attachments, &mut collector, |plan| plan_lists(plan, "attachment", lists))?;
-        self.write_rest(&mut snapshot, &attachments, &door, &mut collector)?;
+        if self.user.is_none() {
+            let lists = &attachments.schema.files.attachment;
+            run.pipeline(&attachments, &mut collector, |plan| plan_lists(plan, "attachment", lists))?;
+            self.write_rest(&mut snapshot, &attachments, &door, &mut collector)?;
+        }
         let published = collector.publish(self)?;
         Ok((collector, published))
     }
@@ -121,14 +133,14 @@ impl ExportPlan {
         }
     }
 
-    fn destination(&self, newest: i64) -> Result<(Way, Box<dyn Destination>)> {
+    fn destination(&self, scope: &Scope<'_>, newest: i64) -> Result<(Way, Box<dyn Destination>)> {
         Ok(match self.format {
             Format::Directory => {
                 let directory = DirectoryDestination::create(&self.output)?;
                 (Way::Directory(directory.target().to_owned()), Box::new(directory))
             }
             Format::Archive(compression) => {
-                let archive = ArchiveDestination::create(&self.output, compression, newest)?;
+                let archive = ArchiveDestination::create(&self.output, compression, scope.folders(), newest)?;
                 (Way::Archive(archive.maker().clone()), Box::new(archive))
             }
         })
@@ -223,8 +235,13 @@ impl Run<'_> {
     }
 
     fn plan_all(&self, scope: &Scope<'_>, plan: &Plan<'_, Job, Piece>) -> Result<()> {
-        plan_lists(plan, "realm", &scope.schema.files.realm)?;
-        plan_lists(plan, "analytics", &scope.schema.files.analytics)?;
+        let files = &scope.schema.files;
+        if scope.subject.is_some() {
+            plan_lists(plan, "user", &files.user)?;
+        } else {
+            plan_lists(plan, "realm", &files.realm)?;
+            plan_lists(plan, "analytics", &files.analytics)?;
+        }
         let step = self.files_at_once * FILE_MESSAGES;
         for start in (0..self.ids.len()).step_by(step) {
             let ids = start..self.ids.len().min(start + step);

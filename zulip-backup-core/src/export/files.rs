@@ -95,9 +95,9 @@ impl Jobs<'_, '_> {
 }
 
 impl FileFinder<'_> {
-    /// Plans all four folders.
+    /// Plans all folders.
     pub(super) fn plan(&self, reader: &mut RowReader, plan: &Plan<'_, Job, Piece>) -> Result<()> {
-        for folder in Folder::ALL {
+        for folder in self.scope.folders() {
             let mut jobs = Jobs { plan, folder, items: Vec::new(), last: String::new() };
             match folder {
                 Folder::Uploads => self.uploads(reader, &mut jobs)?,
@@ -136,8 +136,9 @@ impl FileFinder<'_> {
         let query = format!(
             "COPY (SELECT t.author_id, t.file_name, t.name, t.deactivated, '{realm}/emoji/images/' || t.file_name || s.suffix
                    FROM zerver_realmemoji t, (VALUES (''), ('.original')) s (suffix)
-                   WHERE t.realm_id = {realm} AND t.file_name IS NOT NULL
-                   ORDER BY (t.file_name || s.suffix) COLLATE \"C\", t.id) TO STDOUT (FORMAT binary)"
+                   WHERE {} AND t.file_name IS NOT NULL
+                   ORDER BY (t.file_name || s.suffix) COLLATE \"C\", t.id) TO STDOUT (FORMAT binary)",
+            self.scope.emoji("t")
         );
         reader.copy_binary("read the emoji", &query, |row| {
             let record = Record::Emoji {

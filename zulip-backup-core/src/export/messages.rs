@@ -5,6 +5,7 @@ use crate::export::lists;
 use crate::export::piece::{Cutter, Emit, Piece};
 use crate::export::scope::Scope;
 use crate::export::select::{DEPTH, RealmFacts, Selection};
+use crate::export::subject;
 use crate::postgres::{BinaryRow, RowReader};
 use crate::schema::{RowList, RowRule};
 use crate::{Error, ErrorKind, Progress, Result};
@@ -23,9 +24,15 @@ const HELD_NUMBERS: usize = 1 << 19;
 pub(super) struct Messages {
     message: Selection,
     message_key: String,
-    user_message: Selection,
-    user_message_key: String,
-    /// Which value of a row of the second has the message's id.
+    /// What users have of them; a single user's export has it in the messages.
+    users: Option<UserMessages>,
+}
+
+/// The query of what users have of messages.
+struct UserMessages {
+    selection: Selection,
+    key: String,
+    /// Which value of a row has the message's id.
     message_column: usize,
 }
 
@@ -53,18 +60,27 @@ pub(super) fn file_name(number: usize) -> String {
 
 impl Messages {
     pub(super) fn new(scope: &Scope<'_>, facts: &RealmFacts) -> Result<Self> {
-        let find =
-            |rule: &RowRule| -> Result<&RowList> {
-                scope.schema.files.messages.iter().find(|section| section.rows == *rule).ok_or_else(|| {
-                    Error::new(ErrorKind::Damaged, "the declaration has no messages in its message files")
-                })
-            };
-        let (message, user_message) = (find(&RowRule::Messages)?, find(&RowRule::UserMessages)?);
-        let (message_key, user_message_key) = (message.key.clone(), user_message.key.clone());
-        let message = Selection::whole(scope, message, facts, &format!("t.realm_id = {}", scope.realm))?;
-        let user_message = Selection::new(scope, user_message, facts)?;
-        let message_column = user_message.position("message_id")?;
-        Ok(Self { message, message_key, user_message, user_message_key, message_column })
+        let find = |lists: &'static [RowList], rule: &RowRule| -> Result<&'static RowList> {
+            lists
+                .iter()
+                .find(|list| list.rows == *rule)
+                .ok_or_else(|| Error::new(ErrorKind::Damaged, "the declaration has no messages in its message files"))
+        };
+        let files = &scope.schema.files;
+        if let Some(user) = scope.subject {
+            let list = find(&files.user_messages, &RowRule::SubjectMessages)?;
+            let mut message = Selection::new(scope, list, facts)?;
+            subject::with_flags(&mut message, user);
+            return Ok(Self { message, message_key: list.key.clone(), users: None });
+        }
+        let list = find(&files.messages, &RowRule::Messages)?;
+        // Which of them, their ids tell.
+        let message = Selection::whole(scope, list, facts, &format!("t.realm_id = {}", scope.realm))?;
+        let users = find(&files.messages, &RowRule::UserMessages)?;
+        let selection = Selection::new(scope, users, facts)?;
+        let message_column = selection.position("message_id")?;
+        let users = UserMessages { selection, key: users.key.clone(), message_column };
+        Ok(Self { message, message_key: list.key.clone(), users: Some(users) })
     }
 
     /// Writes the files of a stretch.
@@ -79,20 +95,24 @@ impl Messages {
         let Stretch { first, ids } = *stretch;
         let mut files = self.messages(reader, cutter, ids)?;
         progress.checkpoint()?;
-        let crowded = self.user_messages(reader, cutter, ids, &mut files)?;
+        let crowded = match &self.users {
+            Some(users) => users.read(reader, cutter, ids, &mut files)?,
+            None => Vec::new(),
+        };
         for (at, mut file) in files.into_iter().enumerate() {
             let name = file_name(first + at);
             emit(Piece::begin(&name))?;
             std::mem::take(&mut file.waiting).into_iter().try_for_each(&mut *emit)?;
             let ids = &ids[at * FILE_MESSAGES..ids.len().min((at + 1) * FILE_MESSAGES)];
-            if crowded.contains(&at) {
-                self.in_servers_order(reader, cutter, ids, &mut file, &mut *emit)?;
+            if let Some(users) = &self.users {
+                if crowded.contains(&at) {
+                    users.in_servers_order(reader, cutter, ids, &mut file, &mut *emit)?;
+                }
+                lists::end(&mut file.text, file.user_messages, true);
+                emit(Piece::Rows { file: name.clone(), list: users.key.clone(), rows: file.user_messages })?;
             }
-            lists::end(&mut file.text, file.user_messages, true);
             cutter.rest(&mut file.text, &mut *emit)?;
-            for (list, rows) in [(&self.message_key, file.messages), (&self.user_message_key, file.user_messages)] {
-                emit(Piece::Rows { file: name.clone(), list: list.clone(), rows })?;
-            }
+            emit(Piece::Rows { file: name, list: self.message_key.clone(), rows: file.messages })?;
             emit(Piece::End)?;
             progress.advance(TASK, ids.len() as u64);
         }
@@ -121,14 +141,18 @@ impl Messages {
             file.cut(cutter)
         })?;
         for file in &mut files {
-            lists::end(&mut file.text, file.messages, false);
-            lists::begin(&mut file.text, &self.user_message_key, false);
+            lists::end(&mut file.text, file.messages, self.users.is_none());
+            if let Some(users) = &self.users {
+                lists::begin(&mut file.text, &users.key, false);
+            }
         }
         Ok(files)
     }
+}
 
+impl UserMessages {
     /// What users have of the messages of all files. Which files have too many rows to be put in order here comes back.
-    fn user_messages(
+    fn read(
         &self,
         reader: &mut RowReader,
         cutter: &mut Cutter,
@@ -136,11 +160,11 @@ impl Messages {
         files: &mut [MessageFile],
     ) -> Result<Vec<usize>> {
         let (Some(&low), Some(&high)) = (ids.first(), ids.last()) else { return Ok(Vec::new()) };
-        let columns = self.user_message.columns();
+        let columns = self.selection.columns();
         let mut held = Vec::new();
         let (mut crowded, mut current) = (Vec::new(), 0);
         let mut place = Places { ids, next: 0 };
-        let statement = self.user_message.between("message_id", low, high, "message_id");
+        let statement = self.selection.between("message_id", low, high, "message_id");
         reader.copy_binary("read what users have of the messages", &statement, |row| {
             let Some(at) = place.of(row.integer(self.message_column)?) else { return Ok(()) };
             let at = at / FILE_MESSAGES;
@@ -166,26 +190,26 @@ impl Messages {
 
     /// Rows of one file, all numbers, which came by message and are written by id.
     fn in_order(&self, held: &mut Vec<i64>, file: &mut MessageFile, cutter: &mut Cutter) -> Result<()> {
-        let columns = self.user_message.columns();
+        let columns = self.selection.columns();
         let mut order: Vec<(i64, usize)> =
             held.chunks_exact(columns).enumerate().map(|(at, row)| (row[0], at)).collect();
         order.sort_unstable();
         for (_, at) in order {
-            self.user_message(file, &held[at * columns..][..columns]);
+            self.write(file, &held[at * columns..][..columns]);
             file.cut(cutter)?;
         }
         held.clear();
         Ok(())
     }
 
-    fn user_message(&self, file: &mut MessageFile, values: &[i64]) {
+    fn write(&self, file: &mut MessageFile, values: &[i64]) {
         if file.user_messages > 0 {
             file.text.push(b',');
         }
         file.user_messages += 1;
         let mut row = Row::begin(&mut file.text, DEPTH - 1);
         for (column, value) in values.iter().enumerate() {
-            json::number(row.prefixed(self.user_message.prefix(column)), *value);
+            json::number(row.prefixed(self.selection.prefix(column)), *value);
         }
         row.end();
     }
@@ -200,17 +224,17 @@ impl Messages {
         emit: Emit<'_>,
     ) -> Result<()> {
         let (Some(&low), Some(&high)) = (ids.first(), ids.last()) else { return Ok(()) };
-        let statement = self.user_message.between("message_id", low, high, "id");
+        let statement = self.selection.between("message_id", low, high, "id");
         let mut values = Vec::new();
         let mut each = |row: BinaryRow<'_>| {
             if ids.binary_search(&row.integer(self.message_column)?).is_err() {
                 return Ok(());
             }
             values.clear();
-            for column in 0..self.user_message.columns() {
+            for column in 0..self.selection.columns() {
                 values.push(row.integer(column)?);
             }
-            self.user_message(file, &values);
+            self.write(file, &values);
             cutter.cut(&mut file.text, &mut *emit)
         };
         reader.copy_binary("read what users have of the messages", &statement, &mut each)

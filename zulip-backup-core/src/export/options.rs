@@ -81,8 +81,11 @@ impl Format {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExportOptions {
-    /// The organisation: its id, or its `string_id`; empty for the one at the root domain.
-    pub realm: String,
+    /// The organisation: its id, or its `string_id`; empty for the one at the root domain. Only for a single user need it
+    /// not be named.
+    pub realm: Option<String>,
+    /// The address (`delivery_email`) of the user whose data alone is exported.
+    pub user: Option<String>,
     /// The directory to write, or the archive where the name ends in `.tar.gz`, `.tgz` or `.tar.zst`.
     pub output: Option<Utf8PathBuf>,
     /// Whose data.
@@ -104,7 +107,12 @@ pub struct ExportOptions {
 impl ExportOptions {
     /// Of the organisation with this id or `string_id`.
     pub fn of(realm: impl Into<String>) -> Self {
-        Self { realm: realm.into(), ..Self::default() }
+        Self { realm: Some(realm.into()), ..Self::default() }
+    }
+
+    /// Of a single user, in upstream's layout of `export_single_user`, which no importer reads. Nothing of it is recorded.
+    pub fn of_user(email: impl Into<String>) -> Self {
+        Self { user: Some(email.into()), no_record: true, ..Self::default() }
     }
 
     /// The directory or archive to write.

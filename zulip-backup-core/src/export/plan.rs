@@ -26,6 +26,9 @@ pub struct ExportPlan {
     pub realm_id: i64,
     /// Its `string_id`.
     pub realm: String,
+    /// The user whose data alone is exported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<PlannedUser>,
     /// Whose data.
     pub kind: Kind,
     /// What is done where upstream is wrong.
@@ -60,6 +63,15 @@ pub struct ExportPlan {
     pub(super) is_system_realm: bool,
 }
 
+/// The user of a single user's export.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlannedUser {
+    /// The user's id.
+    pub id: i64,
+    /// The address (`delivery_email`).
+    pub email: String,
+}
+
 /// Looks at the server and says what an export will do. Reads, never writes.
 ///
 /// # Errors
@@ -69,7 +81,16 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
     let schema = ExportSchema::latest()?;
     let connection = site.database()?.value.clone();
     let mut client = realms::connect(site)?;
-    let (realm_id, realm, deactivated) = realms::find(&mut client, &options.realm)?;
+    let realm = options.realm.as_deref().map(|realm| realms::find(&mut client, realm)).transpose()?;
+    let user =
+        options.user.as_deref().map(|email| realms::find_user(&mut client, email, realm.as_ref())).transpose()?;
+    let (realm_id, realm, deactivated, user) = match (realm, user) {
+        (_, Some((realm, user))) => (realm.0, realm.1, realm.2, Some(user)),
+        (Some(realm), None) => (realm.0, realm.1, realm.2, None),
+        (None, None) => {
+            return Err(Error::new(ErrorKind::Usage, "no organisation is named").with_hint("name it with -r"));
+        }
+    };
     if options.deactivate && deactivated {
         return Err(deactivate::already());
     }
@@ -87,7 +108,7 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
         }
         differences.findings.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
     }
-    if !options.force {
+    if !options.force && user.is_none() {
         usable(&mut client, realm_id, options.kind)?;
     }
     let backend = &site.uploads()?.value;
@@ -124,16 +145,17 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
             UploadsBackend::Local(local) => local.dir.clone(),
             UploadsBackend::S3(s3) => s3.uploads_bucket.clone().into(),
         },
-        deactivate: options.deactivate,
+        deactivate: options.deactivate && options.user.is_none(),
         format,
         output,
         realm_id,
         is_system_realm: realm == "zulipinternal",
         fake_domain: host.split(':').next().unwrap_or(&host).to_owned(),
         realm,
-        kind: options.kind,
+        kind: if user.is_some() { Kind::Full } else { options.kind },
+        record: !options.no_record && user.is_none(),
+        user,
         compat: options.compat,
-        record: !options.no_record,
         jobs: options.jobs.and_then(NonZeroUsize::new).unwrap_or_else(process::processors),
         zulip_version: site.version()?.version.clone(),
         uploads,
@@ -197,6 +219,9 @@ impl ExportPlan {
 impl fmt::Display for ExportPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "realm     {:?} (id {}), {}", self.realm, self.realm_id, self.kind)?;
+        if let Some(PlannedUser { id, email }) = &self.user {
+            writeln!(f, "user      {email} (id {id}), nobody else")?;
+        }
         writeln!(f, "database  {}, Zulip {}", self.connection, self.zulip_version)?;
         writeln!(f, "uploads   {}", self.uploads_dir)?;
         if self.deactivate {

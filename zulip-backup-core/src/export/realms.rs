@@ -3,6 +3,7 @@
 use postgres::Client;
 use serde::Serialize;
 
+use crate::export::PlannedUser;
 use crate::postgres::{column, error};
 use crate::site::Site;
 use crate::{Error, ErrorKind, Result};
@@ -86,8 +87,36 @@ pub(super) fn schema(client: &mut Client) -> Result<String> {
     column(first, 0)
 }
 
+/// An organisation's id and `string_id`, and whether it is deactivated.
+pub(super) type Realm = (i64, String, bool);
+
+/// The user with an address, in an organisation or wherever there is only one.
+pub(super) fn find_user(client: &mut Client, email: &str, realm: Option<&Realm>) -> Result<(Realm, PlannedUser)> {
+    let found = client
+        .query(
+            "SELECT r.id::int8, r.string_id::text, r.deactivated, u.id::int8, u.delivery_email::text
+             FROM zerver_userprofile u JOIN zerver_realm r ON r.id = u.realm_id
+             WHERE upper(u.delivery_email) = upper($1) AND ($2::int8 IS NULL OR r.id = $2::int8) ORDER BY r.id",
+            &[&email, &realm.map(|realm| realm.0)],
+        )
+        .map_err(|failure| error("look for the user", failure))?;
+    match &found[..] {
+        [row] => {
+            let user = PlannedUser { id: column(row, 3)?, email: column(row, 4)? };
+            Ok(((column(row, 0)?, column(row, 1)?, column(row, 2)?), user))
+        }
+        [] => Err(Error::new(ErrorKind::NotFound, format!("there is no user with the address {email}"))
+            .with_hint("the address is the one that mail is sent to (delivery_email)")),
+        rows => {
+            let realms: Vec<String> = rows.iter().map(|row| format!("{:?}", row.get::<_, String>(1))).collect();
+            Err(Error::new(ErrorKind::Usage, format!("{email} is a user of {} organisations", rows.len()))
+                .with_hint(format!("name one with -r: {}", realms.join(", "))))
+        }
+    }
+}
+
 /// An organisation's id and `string_id`, by either, and whether it is deactivated.
-pub(super) fn find(client: &mut Client, asked: &str) -> Result<(i64, String, bool)> {
+pub(super) fn find(client: &mut Client, asked: &str) -> Result<Realm> {
     let failed = |failure| error("look for the organisation", failure);
     let id = asked.parse::<i64>().ok().filter(|_| asked.bytes().all(|byte| byte.is_ascii_digit()));
     let found = match id {

@@ -1,7 +1,8 @@
 //! Who and what belongs to an export, as SQL. Everything is a query over the snapshot: no list of users, channels or groups
 //! is held in memory.
 
-use crate::export::Kind;
+use crate::export::piece::Folder;
+use crate::export::{Kind, subject};
 use crate::schema::ExportSchema;
 
 /// Which rows of an organisation an export of one kind holds.
@@ -11,6 +12,8 @@ pub(super) struct Scope<'a> {
     pub(super) kind: Kind,
     /// Ids of attachments whose files are not there, and which are left out for that reason.
     pub(super) missing: &'a [i64],
+    /// The user whose data alone is exported.
+    pub(super) subject: Option<i64>,
 }
 
 impl Scope<'_> {
@@ -156,11 +159,17 @@ impl Scope<'_> {
 
     /// Ids of the exported messages.
     pub(super) fn message_ids(&self) -> String {
-        format!("SELECT m.id FROM zerver_message m WHERE {}", self.messages("m"))
+        match self.subject {
+            None => format!("SELECT m.id FROM zerver_message m WHERE {}", self.messages("m")),
+            Some(user) => subject::message_ids(self.realm, user),
+        }
     }
 
     /// Whether the attachment `t` belongs to an exported message, as an SQL condition.
     pub(super) fn attachments(&self, t: &str) -> String {
+        if let Some(user) = self.subject {
+            return format!("{t}.owner_id = {user}");
+        }
         let missing = self.missing.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
         let there =
             if missing.is_empty() { String::new() } else { format!("AND {t}.id <> ALL ('{{{missing}}}'::int8[])") };
@@ -173,6 +182,28 @@ impl Scope<'_> {
             messages = self.message_ids(),
             scheduled = self.scheduled("s")
         )
+    }
+
+    /// Whether the avatar of the user `t` is exported, as an SQL condition.
+    pub(super) fn avatars(&self, t: &str) -> String {
+        match self.subject {
+            Some(user) => format!("{t}.id = {user}"),
+            None => format!("({t}.id IN ({}) OR {t}.id IN ({}))", self.users(), self.cross_realm_bots()),
+        }
+    }
+
+    /// The folders of uploaded files: a single user has no icons.
+    pub(super) fn folders(&self) -> impl Iterator<Item = Folder> {
+        let single = self.subject.is_some();
+        Folder::ALL.into_iter().filter(move |folder| !single || *folder != Folder::RealmIcons)
+    }
+
+    /// Whether the emoji `t` is exported, as an SQL condition.
+    pub(super) fn emoji(&self, t: &str) -> String {
+        match self.subject {
+            Some(user) => format!("{t}.author_id = {user}"),
+            None => format!("{t}.realm_id = {}", self.realm),
+        }
     }
 
     /// Whether the message `t` to be sent later is exported, as an SQL condition.

@@ -2,8 +2,8 @@
 
 use crate::export::json::Row;
 use crate::export::scope::Scope;
-use crate::export::{Kind, json};
-use crate::postgres::{BinaryRow, quote_identifier};
+use crate::export::{Kind, json, subject};
+use crate::postgres::{BinaryRow, integer, quote_identifier};
 use crate::schema::{Encoding, ExportTable, Field, LiveColumn, LiveDifferences, RowList, RowRule, Source};
 use crate::{Error, ErrorKind, Result};
 
@@ -12,9 +12,13 @@ pub(super) const DEPTH: usize = 3;
 
 /// A section's query and the shape of its rows.
 pub(super) struct Selection {
-    /// The query, without `ORDER BY`.
-    pub(super) query: String,
+    /// What is read, in the order of `columns`.
+    values: Vec<String>,
+    /// The query behind the values, without `ORDER BY`.
+    rest: String,
     columns: Vec<Column>,
+    /// Names of the bits of flags.
+    flags: &'static [Option<String>],
     table: String,
     /// The column the rows are in order of.
     order: String,
@@ -29,11 +33,14 @@ struct Column {
     how: How,
 }
 
+/// How a value is written.
 #[derive(Clone, Copy)]
-enum How {
+pub(super) enum How {
     Value(Encoding),
     /// Numbers with commas between.
     Ids,
+    /// The names of the bits of a number.
+    Flags,
 }
 
 /// What stands in a row of another user than the exported table has.
@@ -72,24 +79,28 @@ impl Selection {
             expressions.push(sql);
             columns.push(Column::of(section.table(), field, facts));
         }
-        let query = format!(
-            "SELECT {} FROM {} t {joins} WHERE ({condition})",
-            expressions.join(", "),
-            quote_identifier(section.table())
-        );
+        let rest = format!("FROM {} t {joins} WHERE ({condition})", quote_identifier(section.table()));
         let order = match table.fields.first().map(|field| &field.source) {
             Some(Source::Column { column, .. }) => quote_identifier(column),
             _ => "id".to_owned(),
         };
-        Ok(Self { query, columns, table: section.key.clone(), order })
+        Ok(Self {
+            values: expressions,
+            rest,
+            columns,
+            flags: &scope.schema.user_message_flags,
+            table: section.key.clone(),
+            order,
+        })
     }
 
     /// A list of a table that is not there.
     fn nothing(section: &RowList, table: &ExportTable) -> Self {
-        let values = vec!["NULL"; table.fields.len()].join(", ");
         Self {
-            query: format!("SELECT {values} FROM (SELECT 0 AS id) t WHERE false"),
+            values: vec!["NULL".to_owned(); table.fields.len()],
+            rest: "FROM (SELECT 0 AS id) t WHERE false".to_owned(),
             columns: table.fields.iter().map(|field| Column::new(&field.key, "", How::Ids)).collect(),
+            flags: &[],
             table: section.key.clone(),
             order: "id".to_owned(),
         }
@@ -100,7 +111,9 @@ impl Selection {
         let condition =
             if facts.is_system_realm { "false".to_owned() } else { format!("t.id IN ({})", scope.cross_realm_bots()) };
         Self {
-            query: format!("SELECT t.email, t.id, {recipient} FROM zerver_userprofile t WHERE {condition}"),
+            values: ["t.email", "t.id", recipient].map(str::to_owned).to_vec(),
+            rest: format!("FROM zerver_userprofile t WHERE {condition}"),
+            flags: &[],
             columns: vec![
                 Column::new("email", "email", How::Value(Encoding::Text)),
                 Column::new("id", "id", How::Value(Encoding::Integer)),
@@ -113,13 +126,23 @@ impl Selection {
 
     /// `COPY` of the query, in order of the id.
     pub(super) fn statement(&self) -> String {
-        format!("COPY ({} ORDER BY t.{}) TO STDOUT (FORMAT binary)", self.query, self.order)
+        format!("COPY ({} ORDER BY t.{}) TO STDOUT (FORMAT binary)", self.query(), self.order)
     }
 
     /// `COPY` of those rows of the query whose column has a value from `low` to `high`, in order of another.
     pub(super) fn between(&self, column: &str, low: i64, high: i64, order: &str) -> String {
-        let query = &self.query;
+        let query = self.query();
         format!("COPY ({query} AND t.{column} BETWEEN {low} AND {high} ORDER BY t.{order}) TO STDOUT (FORMAT binary)")
+    }
+
+    fn query(&self) -> String {
+        format!("SELECT {} {}", self.values.join(", "), self.rest)
+    }
+
+    /// Adds a value at the end of each row.
+    pub(super) fn add(&mut self, key: &str, value: &str, how: How) {
+        self.values.push(value.to_owned());
+        self.columns.push(Column::new(key, "", how));
     }
 
     /// How many columns it has.
@@ -150,6 +173,10 @@ impl Selection {
                     Ok(())
                 }
                 (Some(bytes), How::Value(encoding)) => json::value(out, encoding, bytes, DEPTH),
+                (flags, How::Flags) => {
+                    names(out, flags.and_then(integer).unwrap_or(0), self.flags);
+                    Ok(())
+                }
                 (ids, How::Ids) => {
                     list(out, ids.unwrap_or_default());
                     Ok(())
@@ -201,6 +228,25 @@ fn list(out: &mut Vec<u8>, ids: &[u8]) {
             json::line(out, DEPTH + 1);
             out.extend_from_slice(id);
         }
+        json::line(out, DEPTH);
+    }
+    out.push(b']');
+}
+
+/// The names of the bits that are set.
+fn names(out: &mut Vec<u8>, mask: i64, names: &[Option<String>]) {
+    out.push(b'[');
+    let set = names.iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1).filter_map(|(_, name)| name.as_deref());
+    let mut any = false;
+    for name in set {
+        if any {
+            out.push(b',');
+        }
+        any = true;
+        json::line(out, DEPTH + 1);
+        json::string(out, name.as_bytes());
+    }
+    if any {
         json::line(out, DEPTH);
     }
     out.push(b']');
@@ -277,6 +323,11 @@ fn condition(scope: &Scope<'_>, section: &RowList) -> String {
             }
         },
         RowRule::Attachments => scope.attachments("t"),
+        rule @ (RowRule::Subject { .. }
+        | RowRule::SubjectRecipients
+        | RowRule::SubjectChannels
+        | RowRule::SubjectAuditLog
+        | RowRule::SubjectMessages) => subject::condition(rule, scope.subject.unwrap_or(0)),
     }
 }
 

@@ -13,14 +13,17 @@ pub enum Purpose {
     Backup,
     /// An export of the organisation with this id.
     Export(i64),
+    /// An export of the user with this id.
+    UserExport(i64),
 }
 
 impl Purpose {
-    /// Number of the advisory lock: `zulipbak` in ASCII, halved, or the organisation's.
+    /// Number of the advisory lock: `zulipbak` in ASCII, halved, or the organisation's or user's.
     fn lock(self) -> (i32, i32) {
         match self {
             Self::Backup => (0x7a75_6c69, 0x7062_616b),
             Self::Export(realm) => (0x7a75_6c65, i32::try_from(realm).unwrap_or(0)),
+            Self::UserExport(user) => (0x7a75_6c75, i32::try_from(user).unwrap_or(0)),
         }
     }
 }
@@ -30,6 +33,7 @@ impl std::fmt::Display for Purpose {
         match self {
             Self::Backup => f.write_str("backup of this database"),
             Self::Export(_) => f.write_str("export of this organisation"),
+            Self::UserExport(_) => f.write_str("export of this user"),
         }
     }
 }

@@ -24,12 +24,7 @@ impl fmt::Display for Description<'_> {
             "Made from `schema/` by `zulip-backup schema`; a test compares. A value that may be null has a question mark; `->` is the\n\
              table a number refers to. Keys stand in the order of the file.\n"
         )?;
-        for (name, lists) in [
-            ("realm.json", &schema.files.realm),
-            ("messages-NNNNNN.json", &schema.files.messages),
-            ("analytics.json", &schema.files.analytics),
-            ("attachment.json", &schema.files.attachment),
-        ] {
+        for (name, lists) in schema.files.all() {
             writeln!(f, "## {name}\n\n| list | rows |\n| --- | --- |")?;
             for list in lists {
                 writeln!(f, "| `{}` | {} |", list.key, Rows(list))?;
@@ -97,6 +92,13 @@ impl fmt::Display for Rows<'_> {
             RowRule::Messages => f.write_str("a thousand messages"),
             RowRule::UserMessages => f.write_str("what users have of them"),
             RowRule::Attachments => f.write_str("attachments of exported messages"),
+            RowRule::Subject { column } => write!(f, "`{column}` is the user"),
+            RowRule::SubjectRecipients => f.write_str("recipients of the user's subscriptions"),
+            RowRule::SubjectChannels => f.write_str("channels of the user's subscriptions"),
+            RowRule::SubjectAuditLog => f.write_str("about the user, or by the user"),
+            RowRule::SubjectMessages => f.write_str(
+                "messages that the user has, with `flags` (names), `flags_mask`, `sending_client_name` and `recipient_name`",
+            ),
         }
     }
 }

@@ -31,6 +31,8 @@ pub struct ExportSchema {
     pub cross_realm_bots: Vec<String>,
     /// Whether every user has a recipient of type 1; from Zulip 12.0 on conversations of two are groups like others.
     pub personal_recipients: bool,
+    /// Names of the bits of `zerver_usermessage.flags`, lowest first; `None` for those that are the server's own affair.
+    pub user_message_flags: Vec<Option<String>>,
     /// The sections of each file, in the file's order.
     pub files: Files,
     /// The tables whose rows are exported, by name.
@@ -61,6 +63,24 @@ pub struct Files {
     pub analytics: Vec<RowList>,
     /// `attachment.json`.
     pub attachment: Vec<RowList>,
+    /// `user.json` of a single user's export.
+    pub user: Vec<RowList>,
+    /// `messages-NNNNNN.json` of a single user's export.
+    pub user_messages: Vec<RowList>,
+}
+
+impl Files {
+    /// Every file by its name, in an organisation's export and then in a single user's.
+    pub fn all(&self) -> [(&'static str, &[RowList]); 6] {
+        [
+            ("realm.json", &self.realm),
+            ("messages-NNNNNN.json", &self.messages),
+            ("analytics.json", &self.analytics),
+            ("attachment.json", &self.attachment),
+            ("user.json", &self.user),
+            ("messages-NNNNNN.json of a single user", &self.user_messages),
+        ]
+    }
 }
 
 /// A list of rows in a file.
@@ -130,6 +150,19 @@ pub enum RowRule {
     UserMessages,
     /// Attachments of exported messages.
     Attachments,
+    /// Single user: a column has the user's id.
+    Subject {
+        /// The column.
+        column: String,
+    },
+    /// Single user: recipients of the user's subscriptions.
+    SubjectRecipients,
+    /// Single user: channels of the user's subscriptions.
+    SubjectChannels,
+    /// Single user: lines of the audit log about the user, or by the user.
+    SubjectAuditLog,
+    /// Single user: messages, with what the user has of them.
+    SubjectMessages,
 }
 
 /// A table whose rows are exported.
@@ -226,6 +259,7 @@ struct Declaration {
     migrations: Migrations,
     cross_realm_bots: Vec<String>,
     personal_recipients: bool,
+    user_message_flags: Vec<Option<String>>,
     files: Files,
     tables: BTreeMap<String, DeclaredTable>,
     left_out: BTreeMap<String, String>,
@@ -287,9 +321,26 @@ impl ExportSchema {
             let fields = fields.collect::<Result<Vec<_>, _>>().map_err(|reason| format!("{name}: {reason}"))?;
             tables.insert(name, ExportTable { fields, dropped: table.dropped, harmless: table.harmless });
         }
-        let Declaration { zulip_versions, migrations, cross_realm_bots, personal_recipients, files, left_out, .. } =
-            declared;
-        Ok(Self { zulip_versions, migrations, cross_realm_bots, personal_recipients, files, tables, left_out })
+        let Declaration {
+            zulip_versions,
+            migrations,
+            cross_realm_bots,
+            personal_recipients,
+            user_message_flags,
+            files,
+            left_out,
+            ..
+        } = declared;
+        Ok(Self {
+            zulip_versions,
+            migrations,
+            cross_realm_bots,
+            personal_recipients,
+            user_message_flags,
+            files,
+            tables,
+            left_out,
+        })
     }
 
     /// A table whose rows are exported.
@@ -349,9 +400,8 @@ mod tests {
                 assert!(exported_or_not, "{}.{}", table.name, column.name);
             }
         }
-        let Files { realm, messages, analytics, attachment } = &schema.files;
-        let mut shown: Vec<&str> =
-            [realm, messages, analytics, attachment].into_iter().flatten().map(RowList::table).collect();
+        let lists = schema.files.all().into_iter().flat_map(|(_, lists)| lists);
+        let mut shown: Vec<&str> = lists.map(RowList::table).collect();
         shown.sort_unstable();
         shown.dedup();
         assert_eq!(shown, schema.tables.keys().collect::<Vec<_>>());

@@ -2,21 +2,24 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::Result;
 use crate::schema::{Encoding, ExportSchema, ExportTable, Field, RowList, RowRule, Source};
-use crate::{Result, schema};
 
 impl ExportSchema {
-    /// A JSON Schema (2020-12) for each file with rows, by the file's name; all message files have the same.
+    /// A JSON Schema (2020-12) for each file with rows, by the file's name; all message files have the same, but those of a
+    /// single user's export another.
     ///
     /// # Errors
     /// `NotFound` where the declaration contradicts itself, which the tests exclude.
     pub fn json_schemas(&self) -> Result<Vec<(&'static str, Value)>> {
-        let schema::Files { realm, messages, analytics, attachment } = &self.files;
+        let files = &self.files;
         [
-            ("realm.json", realm),
-            ("messages.json", messages),
-            ("analytics.json", analytics),
-            ("attachment.json", attachment),
+            ("realm.json", &files.realm),
+            ("messages.json", &files.messages),
+            ("analytics.json", &files.analytics),
+            ("attachment.json", &files.attachment),
+            ("user.json", &files.user),
+            ("user-messages.json", &files.user_messages),
         ]
         .into_iter()
         .map(|(name, lists)| Ok((name, self.file(name, lists)?)))
@@ -28,6 +31,7 @@ impl ExportSchema {
         for list in lists {
             let row = match list.rows {
                 RowRule::CrossRealmBots => cross_realm_bot(self.personal_recipients),
+                RowRule::SubjectMessages => self.subject_message(list)?,
                 _ => row(self.table(list.table())?),
             };
             properties.insert(list.key.clone(), json!({ "type": "array", "items": row }));
@@ -41,6 +45,26 @@ impl ExportSchema {
             "properties": properties,
             "additionalProperties": false,
         }))
+    }
+
+    /// A message of a single user's export: what the user has of it stands in the message itself.
+    fn subject_message(&self, list: &RowList) -> Result<Value> {
+        let mut row = row(self.table(list.table())?);
+        let flags: Vec<&String> = self.user_message_flags.iter().flatten().collect();
+        for (key, value) in [
+            ("flags", json!({ "type": "array", "items": { "type": "string", "enum": flags } })),
+            ("flags_mask", json!({ "type": "integer" })),
+            ("sending_client_name", json!({ "type": "string" })),
+            ("recipient_name", json!({ "type": "string" })),
+        ] {
+            if let Some(properties) = row["properties"].as_object_mut() {
+                properties.insert(key.to_owned(), value);
+            }
+            if let Some(required) = row["required"].as_array_mut() {
+                required.push(key.into());
+            }
+        }
+        Ok(row)
     }
 }
 
@@ -87,7 +111,7 @@ mod tests {
     #[test]
     fn every_file_has_a_schema_that_names_every_key() {
         let schemas = ExportSchema::latest().unwrap().json_schemas().unwrap();
-        assert_eq!(schemas.len(), 4);
+        assert_eq!(schemas.len(), 6);
         let messages = &schemas[1].1["properties"]["zerver_message"]["items"];
         assert_eq!(messages["properties"]["date_sent"], json!({ "type": "number" }));
         assert_eq!(messages["properties"]["edit_history"], json!({ "type": ["string", "null"] }));

@@ -57,7 +57,12 @@ pub(super) fn root(output: &Utf8Path) -> Result<String> {
 
 impl ArchiveDestination {
     /// An archive that will be `output`. `mtime` is when the members that the export makes are said to have been changed.
-    pub(in crate::export) fn create(output: &Utf8Path, compression: Compression, mtime: i64) -> Result<Self> {
+    pub(in crate::export) fn create(
+        output: &Utf8Path,
+        compression: Compression,
+        folders: impl Iterator<Item = Folder>,
+        mtime: i64,
+    ) -> Result<Self> {
         let level = compression.default_level();
         let maker = MemberMaker { root: root(output)?, owner: Owner::this_process(), mtime };
         let output = Output::create(output, false)?;
@@ -66,7 +71,7 @@ impl ArchiveDestination {
         let mut made = Self { output, writer, maker, encoder, records: None };
         let root = made.maker.root.clone();
         made.directory(&root)?;
-        for folder in Folder::ALL {
+        for folder in folders {
             made.directory(&format!("{root}/{}", folder.name()))?;
         }
         Ok(made)

@@ -14,11 +14,7 @@ impl FileFinder<'_> {
     /// Files are in the order of their paths. The database cannot know it: the secret must not get into a statement, which
     /// a server may write down. So users are read once for each part of the hashes that fits into memory.
     pub(super) fn avatars(&self, reader: &mut RowReader, jobs: &mut Jobs<'_, '_>) -> Result<()> {
-        let from = format!(
-            "FROM zerver_userprofile t WHERE t.avatar_source <> 'G' AND (t.id IN ({}) OR t.id IN ({}))",
-            self.scope.users(),
-            self.scope.cross_realm_bots()
-        );
+        let from = format!("FROM zerver_userprofile t WHERE t.avatar_source <> 'G' AND {}", self.scope.avatars("t"));
         let mut count = 0;
         let counted = format!("COPY (SELECT count(*) {from}) TO STDOUT (FORMAT binary)");
         reader.copy_binary("count the avatars", &counted, |row| {
