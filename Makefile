@@ -68,7 +68,9 @@ demo: ## show the whole way of a sample server: back up, verify, restore
 
 .PHONY: bench
 bench: ## measure, optimised; ARGS="…" for the benchmark
-	$(WITH_POSTGRES) $(CARGO) run --locked --release --package zulip-backup-benches --bin bench -- $(ARGS)
+	@$(WITH_POSTGRES) python=$$(scripts/python-tools bench) || python=; set -x; \
+	$(CARGO) build --locked --release --package zulip-backup-cli --package zulip-backup-benches; \
+	"$$CARGO_TARGET_DIR/release/bench" $${python:+--python "$$python"} $(ARGS)
 
 .PHONY: wheel
 wheel: ## build the wheel, optimised, into target/wheels

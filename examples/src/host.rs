@@ -81,7 +81,12 @@ impl SampleHost {
 
     /// The flags that tell the command which server is meant.
     pub fn flags(&self) -> [String; 2] {
-        [format!("--root={}", self.root), format!("--database-url={}", words(&self.database()))]
+        [format!("--root={}", self.root), format!("--database-url={}", self.address())]
+    }
+
+    /// How to reach the database, in libpq's words.
+    pub fn address(&self) -> String {
+        words(&self.database())
     }
 
     /// The server as the library sees it.

@@ -17,6 +17,13 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
+    /// The faster of two runs of the same; memory is the most that either took.
+    pub(crate) fn best(before: Option<Self>, now: Self) -> Self {
+        let Some(before) = before else { return now };
+        let faster = if before.wall <= now.wall { before } else { now };
+        Self { peak_bytes: before.peak_bytes.max(now.peak_bytes), ..faster }
+    }
+
     /// One after the other.
     pub(crate) fn then(self, next: Self) -> Self {
         Self { wall: self.wall + next.wall, cpu: self.cpu + next.cpu, peak_bytes: self.peak_bytes.max(next.peak_bytes) }

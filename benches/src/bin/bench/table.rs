@@ -11,14 +11,14 @@ pub(crate) struct Table {
 
 /// A goal and what was reached.
 pub(crate) struct Goal {
-    name: &'static str,
+    name: String,
     reached: f64,
     limit: f64,
 }
 
 impl Goal {
-    pub(crate) fn at_most(name: &'static str, reached: f64, limit: f64) -> Self {
-        Self { name, reached, limit }
+    pub(crate) fn at_most(name: impl Into<String>, reached: f64, limit: f64) -> Self {
+        Self { name: name.into(), reached, limit }
     }
 }
 
@@ -45,6 +45,8 @@ impl Table {
         println!("\n| goal | reached | at most | |\n| --- | --- | --- | --- |");
         for Goal { name, reached, limit } in &self.goals {
             let outcome = if reached <= limit { "reached" } else { "missed" };
+            // Two digits at most, and none that say nothing.
+            let limit = (limit * 100.0).round() / 100.0;
             println!("| {name} | {reached:.2} | {limit} | {outcome} |");
         }
     }

@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use zulip_backup_examples::SampleHost;
 
 use crate::Result;
+use crate::host::program;
 use crate::measure::{Measured, run};
 
 /// The archive upstream's pipeline makes.
@@ -69,11 +70,4 @@ pub(crate) fn restore(server: &SampleHost, archive: &Utf8Path, work: &Utf8Path) 
 
 fn renamed(root: &Utf8Path, name: &str) -> String {
     format!("--transform=s|^{root}(/.*)?$|zulip-backup/{name}\\1|x")
-}
-
-/// A client program of the server's own version, told where the server is.
-fn program(server: &SampleHost, name: &str) -> Result<Command> {
-    let mut command = Command::new(server.cluster().programs().path(name));
-    server.database().apply_to_command(&mut command)?;
-    Ok(command)
 }

@@ -1,0 +1,49 @@
+//! The sample server that is measured.
+
+use std::process::Command;
+
+use camino::Utf8Path;
+use zulip_backup_core::postgres::{Cluster, Durability};
+use zulip_backup_core::units;
+use zulip_backup_examples::{SampleHost, SampleOptions};
+
+use crate::Result;
+
+/// PostgreSQL with its own defaults for durability, and a sample Zulip server.
+pub(crate) fn start(root: &Utf8Path, messages: u64, uploads_bytes: u64) -> Result<SampleHost> {
+    let cluster = Cluster::builder()
+        .durability(Durability::Durable)
+        .autovacuum(true)
+        .setting("shared_buffers", "1GB")
+        .setting("max_wal_size", "4GB");
+    let options = SampleOptions { seed: 1, messages, uploads_bytes, ..SampleOptions::default() };
+    Ok(SampleHost::start(root, &options, cluster)?)
+}
+
+/// One line about it.
+pub(crate) fn summary(host: &SampleHost) -> String {
+    let (major, messages, uploads) = (host.cluster().major(), host.sample().options().messages, host.uploads());
+    let (rows, files, bytes) = (host.rows(), uploads.files, units::bytes(uploads.bytes));
+    format!("server     PostgreSQL {major}, {messages} messages, {rows} rows, {files} files of {bytes}")
+}
+
+/// Lets the server do what the step before left to it: vacuuming and writing out millions of new rows would otherwise be
+/// charged to the step that comes next.
+pub(crate) fn settle(server: &SampleHost) -> Result<()> {
+    server.database().connect("bench")?.batch_execute("VACUUM (ANALYZE)")?;
+    server.cluster().connect_options("postgres").connect("bench")?.batch_execute("CHECKPOINT")?;
+    flush()
+}
+
+/// Writes out the files of the step before.
+pub(crate) fn flush() -> Result<()> {
+    let flushed = Command::new("sync").status()?;
+    if flushed.success() { Ok(()) } else { Err("sync failed".into()) }
+}
+
+/// A client program of the server's own version, told where the server is.
+pub(crate) fn program(server: &SampleHost, name: &str) -> Result<Command> {
+    let mut command = Command::new(server.cluster().programs().path(name));
+    server.database().apply_to_command(&mut command)?;
+    Ok(command)
+}
