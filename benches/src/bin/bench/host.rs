@@ -11,8 +11,18 @@ use crate::Result;
 
 /// PostgreSQL with its own defaults for durability, and a sample Zulip server.
 pub(crate) fn start(root: &Utf8Path, messages: u64, uploads_bytes: u64) -> Result<SampleHost> {
+    with(root, messages, uploads_bytes, Durability::Durable)
+}
+
+/// The same for what only reads the database: loaded without a log of what is written, which ten million messages would
+/// make as large as the database.
+pub(crate) fn start_to_read(root: &Utf8Path, messages: u64, uploads_bytes: u64) -> Result<SampleHost> {
+    with(root, messages, uploads_bytes, Durability::ThrowAway)
+}
+
+fn with(root: &Utf8Path, messages: u64, uploads_bytes: u64, durability: Durability) -> Result<SampleHost> {
     let cluster = Cluster::builder()
-        .durability(Durability::Durable)
+        .durability(durability)
         .autovacuum(true)
         .setting("shared_buffers", "1GB")
         .setting("max_wal_size", "4GB");

@@ -8,6 +8,7 @@ mod export;
 mod host;
 mod machine;
 mod measure;
+mod scaling;
 mod table;
 mod upstream;
 
@@ -34,6 +35,18 @@ struct Arguments {
     /// Measure this part only
     #[arg(long, value_enum)]
     only: Option<Part>,
+    /// Measure how exports grow, and nothing else: servers of so many messages, smallest first [without numbers: 100000,
+    /// 1000000 and 10000000, which take some 4 KiB of disk a message]
+    #[arg(
+        long,
+        value_name = "MESSAGES,…",
+        value_delimiter = ',',
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "100000,1000000,10000000",
+        conflicts_with_all = ["only", "messages", "uploads_bytes"]
+    )]
+    scaling: Vec<u64>,
     /// Where everything goes; about eight times the uploads' bytes and twenty times the messages in KiB
     #[arg(long)]
     work_dir: Option<Utf8PathBuf>,
@@ -76,7 +89,11 @@ fn bench(arguments: &Arguments) -> Result<()> {
     };
     println!("{}", machine::describe());
     let mut table = Table::default();
-    measure(arguments, &tool, &work, &mut table)?;
+    if arguments.scaling.is_empty() {
+        measure(arguments, &tool, &work, &mut table)?;
+    } else {
+        scaling::measure(&tool, &work, &arguments.scaling, &mut table)?;
+    }
     table.print();
     Ok(())
 }
