@@ -47,19 +47,34 @@ pub(super) fn number(out: &mut Vec<u8>, value: i64) {
     let mut digits = [0_u8; 20];
     let mut at = digits.len();
     let mut rest = value.unsigned_abs();
-    loop {
+    // Two digits with one division.
+    while rest >= 10 {
+        let pair = usize::from((rest % 100) as u8) * 2;
+        rest /= 100;
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
+    }
+    if rest > 0 || value == 0 {
         at -= 1;
         digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
     }
     if value < 0 {
         out.push(b'-');
     }
     out.extend_from_slice(&digits[at..]);
 }
+
+/// The numbers from 00 to 99.
+static PAIRS: [u8; 200] = {
+    let mut pairs = [b'0'; 200];
+    let mut number = 0_u8;
+    while number < 100 {
+        pairs[number as usize * 2] += number / 10;
+        pairs[number as usize * 2 + 1] += number % 10;
+        number += 1;
+    }
+    pairs
+};
 
 /// A string in quotes. Only what JSON demands is escaped, and nothing above 0x7e.
 pub(super) fn string(out: &mut Vec<u8>, text: &[u8]) {
@@ -70,30 +85,59 @@ pub(super) fn string(out: &mut Vec<u8>, text: &[u8]) {
 
 /// The inside of a string.
 fn escaped(out: &mut Vec<u8>, text: &[u8]) {
-    let mut clean = 0;
-    for (at, &byte) in text.iter().enumerate() {
-        if !NEEDS_ESCAPE[usize::from(byte)] {
-            continue;
-        }
-        out.extend_from_slice(&text[clean..at]);
-        clean = at + 1;
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0x08 => out.extend_from_slice(b"\\b"),
-            0x0c => out.extend_from_slice(b"\\f"),
-            control => {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
-                out.extend_from_slice(b"\\u00");
-                out.push(HEX[usize::from(control >> 4)]);
-                out.push(HEX[usize::from(control & 15)]);
-            }
+    let mut rest = text;
+    loop {
+        let clean = clean(rest);
+        out.extend_from_slice(&rest[..clean]);
+        let Some(&byte) = rest.get(clean) else { return };
+        escape(out, byte);
+        rest = &rest[clean + 1..];
+    }
+}
+
+/// One byte that cannot stand in a string as it is.
+fn escape(out: &mut Vec<u8>, byte: u8) {
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        0x08 => out.extend_from_slice(b"\\b"),
+        0x0c => out.extend_from_slice(b"\\f"),
+        control => {
+            const HEX: &[u8; 16] = b"0123456789abcdef";
+            out.extend_from_slice(b"\\u00");
+            out.push(HEX[usize::from(control >> 4)]);
+            out.push(HEX[usize::from(control & 15)]);
         }
     }
-    out.extend_from_slice(&text[clean..]);
+}
+
+/// How many bytes of `text` there are before the first that has to be escaped.
+///
+/// Eight bytes are looked at in one go: in each of the words below, the highest bit of a byte is set where the byte is a
+/// quote, a backslash or a control character. A borrow can set it in bytes behind such a one, never before.
+fn clean(text: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHEST: u64 = u64::from_ne_bytes([0x80; 8]);
+    const QUOTES: u64 = u64::from_ne_bytes([b'"'; 8]);
+    const BACKSLASHES: u64 = u64::from_ne_bytes([b'\\'; 8]);
+    const SPACES: u64 = u64::from_ne_bytes([b' '; 8]);
+    let (words, tail) = text.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let (quote, backslash) = (word ^ QUOTES, word ^ BACKSLASHES);
+        let found = quote.wrapping_sub(ONES) & !quote
+            | backslash.wrapping_sub(ONES) & !backslash
+            | word.wrapping_sub(SPACES) & !word;
+        let found = found & HIGHEST;
+        if found != 0 {
+            return number * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let in_tail = tail.iter().position(|&byte| NEEDS_ESCAPE[usize::from(byte)]);
+    words.len() * 8 + in_tail.unwrap_or(tail.len())
 }
 
 static NEEDS_ESCAPE: [bool; 256] = {
@@ -110,8 +154,14 @@ static NEEDS_ESCAPE: [bool; 256] = {
 
 /// Line end and indentation.
 pub(super) fn line(out: &mut Vec<u8>, depth: usize) {
-    out.push(b'\n');
-    out.extend(std::iter::repeat_n(b' ', depth * 2));
+    const LINE: &[u8; 17] = b"\n                ";
+    match LINE.get(..=depth * 2) {
+        Some(line) => out.extend_from_slice(line),
+        None => {
+            out.push(b'\n');
+            out.extend(std::iter::repeat_n(b' ', depth * 2));
+        }
+    }
 }
 
 /// An object on its way, as a row of a list: its keys are written in the order they come.
@@ -225,45 +275,49 @@ fn uuid(out: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// PostgreSQL's text form of a `tsvector`: words in quotes, each with its positions.
+/// PostgreSQL's text form of a `tsvector` as a string: words in quotes, each with its positions.
 fn tsvector(out: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
     let bad = || wrong("tsvector", bytes);
     let (count, mut rest) = bytes.split_first_chunk::<4>().ok_or_else(bad)?;
-    let mut text = Vec::with_capacity(bytes.len() * 2);
+    out.push(b'"');
     for word in 0..u32::from_be_bytes(*count) {
         let end = memchr::memchr(0, rest).ok_or_else(bad)?;
-        if word > 0 {
-            text.push(b' ');
-        }
-        text.push(b'\'');
-        for &byte in &rest[..end] {
-            if matches!(byte, b'\'' | b'\\') {
-                text.push(byte);
-            }
-            text.push(byte);
-        }
-        text.push(b'\'');
+        out.extend_from_slice(if word > 0 { b" '" } else { b"'" });
+        lexeme(out, &rest[..end]);
+        out.push(b'\'');
         let (positions, after) = rest[end + 1..].split_first_chunk::<2>().ok_or_else(bad)?;
+        let length = usize::from(u16::from_be_bytes(*positions)) * 2;
+        let (positions, after) = after.split_at_checked(length).ok_or_else(bad)?;
         rest = after;
-        for position in 0..u16::from_be_bytes(*positions) {
-            let (entry, after) = rest.split_first_chunk::<2>().ok_or_else(bad)?;
-            rest = after;
+        for (at, entry) in positions.as_chunks::<2>().0.iter().enumerate() {
             let entry = u16::from_be_bytes(*entry);
-            text.push(if position == 0 { b':' } else { b',' });
-            number(&mut text, i64::from(entry & 0x3FFF));
+            out.push(if at == 0 { b':' } else { b',' });
+            number(out, i64::from(entry & 0x3FFF));
             match entry >> 14 {
-                3 => text.push(b'A'),
-                2 => text.push(b'B'),
-                1 => text.push(b'C'),
+                3 => out.push(b'A'),
+                2 => out.push(b'B'),
+                1 => out.push(b'C'),
                 _ => {}
             }
         }
     }
-    if !rest.is_empty() {
-        return Err(bad());
+    out.push(b'"');
+    if rest.is_empty() { Ok(()) } else { Err(bad()) }
+}
+
+/// The inside of one word of a `tsvector`: PostgreSQL doubles quotes and backslashes, and JSON escapes what comes of it.
+fn lexeme(out: &mut Vec<u8>, word: &[u8]) {
+    let mut rest = word;
+    while let Some(at) = rest.iter().position(|&byte| byte == b'\'' || NEEDS_ESCAPE[usize::from(byte)]) {
+        out.extend_from_slice(&rest[..at]);
+        match rest[at] {
+            b'\'' => out.extend_from_slice(b"''"),
+            b'\\' => out.extend_from_slice(b"\\\\\\\\"),
+            byte => escape(out, byte),
+        }
+        rest = &rest[at + 1..];
     }
-    string(out, &text);
-    Ok(())
+    out.extend_from_slice(rest);
 }
 
 /// The text of a `jsonb`, laid out anew. PostgreSQL writes `{"a": [1, 2]}` and escapes what orjson escapes.
@@ -366,6 +420,24 @@ mod tests {
         assert_eq!(serde_json::from_str::<String>(expected).unwrap(), text);
     }
 
+    /// Every byte at every place of a text that is longer than what is looked at in one go.
+    #[test]
+    fn a_string_is_escaped_wherever_its_bytes_lie() {
+        for byte in 0..=0x7f_u8 {
+            for at in 0..20 {
+                let mut text = vec![b'x'; 20];
+                text[at] = byte;
+                text[19 - at] = b'\x7f';
+                text.extend_from_slice("ü✨".as_bytes());
+                let expected = std::str::from_utf8(&text).unwrap();
+                assert_eq!(serde_json::from_str::<String>(&written(Encoding::Text, &text)).unwrap(), expected);
+            }
+        }
+        for byte in 0x80..=0xff_u8 {
+            assert_eq!(clean(&[byte; 9]), 9, "{byte}");
+        }
+    }
+
     #[test]
     fn times_are_shortest_floats() {
         for (microseconds, expected) in [
@@ -386,7 +458,7 @@ mod tests {
 
     #[test]
     fn whole_numbers_and_truth_values() {
-        for number in [0, -1, 42, i64::MAX, i64::MIN] {
+        for number in [0, -1, 9, 10, 42, 99, 100, 101, -999, 1000, 12345, i64::MAX, i64::MIN] {
             assert_eq!(written(Encoding::Integer, &number.to_be_bytes()), number.to_string());
         }
         assert_eq!(written(Encoding::Integer, &7_i16.to_be_bytes()), "7");
