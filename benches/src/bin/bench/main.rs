@@ -43,7 +43,7 @@ struct Arguments {
         value_delimiter = ',',
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "100000,1000000,10000000",
+        default_missing_values = ["100000", "1000000", "10000000"],
         conflicts_with_all = ["only", "messages", "uploads_bytes"]
     )]
     scaling: Vec<u64>,
@@ -132,4 +132,18 @@ fn mebibytes(bytes: u64) -> f64 {
 /// A size for the table.
 fn size(bytes: u64) -> String {
     units::bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scaling_has_sizes_of_its_own_unless_some_are_given() {
+        let sizes = |words: &[&str]| Arguments::try_parse_from(words).map(|arguments| arguments.scaling).ok();
+        assert_eq!(sizes(&["bench"]), Some(vec![]));
+        assert_eq!(sizes(&["bench", "--scaling"]), Some(vec![100_000, 1_000_000, 10_000_000]));
+        assert_eq!(sizes(&["bench", "--scaling=20000,60000"]), Some(vec![20_000, 60_000]));
+        assert_eq!(sizes(&["bench", "--scaling", "--messages", "5"]), None);
+    }
 }
