@@ -9,6 +9,7 @@ pub mod export;
 mod finding;
 pub mod fs;
 mod pipeline;
+pub mod package;
 pub mod postgres;
 pub mod process;
 mod progress;
