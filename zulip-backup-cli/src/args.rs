@@ -12,6 +12,7 @@ mod site;
 #[cfg(test)]
 mod tests;
 mod utility;
+mod validate;
 
 use std::sync::LazyLock;
 
@@ -29,6 +30,7 @@ pub use restore::RestoreArgs;
 pub use schema::SchemaArgs;
 pub use site::SiteArgs;
 pub use utility::{CompletionsArgs, ManArgs};
+pub use validate::ValidateArgs;
 
 /// Back up, verify, restore and rehearse whole Zulip servers.
 ///
@@ -66,6 +68,7 @@ pub enum Verb {
     Drill(DrillArgs),
     Export(ExportArgs),
     ExportUser(ExportUserArgs),
+    Validate(ValidateArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),

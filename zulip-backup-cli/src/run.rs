@@ -8,6 +8,7 @@ mod restore;
 mod schema;
 mod site;
 mod utility;
+mod validate;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -62,6 +63,7 @@ fn execute(args: Args, words: Vec<OsString>) -> u8 {
         Verb::Drill(verb) => drill::run(session, verb),
         Verb::Export(verb) => export::run(session, &verb),
         Verb::ExportUser(verb) => export::user(session, &verb),
+        Verb::Validate(verb) => validate::run(session, &verb),
         Verb::Schema(verb) => schema::run(console, &verb),
         Verb::Completions(verb) => utility::completions(&verb),
         Verb::Man(verb) => utility::man(&verb),

@@ -15,7 +15,7 @@ fn codes(directory: &Utf8Path, found: &mut BTreeSet<String>) {
         }
         let text = std::fs::read_to_string(&path).unwrap();
         let text = text.split("#[cfg(test)]").next().unwrap();
-        for made in ["Finding::error(", "Finding::warning(", "Finding::note("] {
+        for made in ["Finding::error(", "Finding::warning(", "Finding::note(", "unjustified("] {
             let calls = text.split(made).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
             found.extend(calls.map(|rest| rest.split('"').next().unwrap().to_owned()));
         }

@@ -8,8 +8,8 @@ mod error;
 pub mod export;
 mod finding;
 pub mod fs;
-mod pipeline;
 pub mod package;
+mod pipeline;
 pub mod postgres;
 pub mod process;
 mod progress;
@@ -19,6 +19,7 @@ mod secret;
 pub mod site;
 pub mod units;
 pub mod uploads;
+pub mod validate;
 
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{CodeCount, Finding, Findings, Severity};

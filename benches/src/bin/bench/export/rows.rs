@@ -175,5 +175,10 @@ fn condition(schema: &ExportSchema, realm: i64, users: &str, rule: &RowRule) -> 
             "t.realm_id = {realm} AND (t.id IN (SELECT attachment_id FROM zerver_attachment_messages)
               OR t.id IN (SELECT attachment_id FROM zerver_attachment_scheduled_messages))"
         ),
+        RowRule::Subject { .. }
+        | RowRule::SubjectRecipients
+        | RowRule::SubjectChannels
+        | RowRule::SubjectAuditLog
+        | RowRule::SubjectMessages => "false".to_owned(),
     }
 }

@@ -1,0 +1,52 @@
+//! The verbs that look at an export: `validate`.
+
+use camino::Utf8PathBuf;
+use clap::{Args, ValueEnum, ValueHint};
+use zulip_backup_core::export::Kind;
+
+/// Check an export, without a server
+///
+/// Reads every file of an export of one organisation, made by zulip-backup or by Zulip itself, as a directory or as a
+/// tarball. Rows are compared with what their Zulip version writes, counts with the statistics, references with what they
+/// refer to, records with files. Of an export with less than everything the rules of its kind are replayed: whatever its
+/// own files do not justify is an error. All that is wrong is listed. Exits with 4 if there is any error.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  Is it whole, and does all of it fit together?
+    zulip-backup validate /srv/exports/engineering
+
+  May it be handed out? (nothing but what public channels show)
+    zulip-backup validate --kind public zulip-export.tar.gz")]
+pub struct ValidateArgs {
+    /// Export to check: a directory, or a .tar.gz, .tar.zst or .tar of one
+    #[arg(value_name = "EXPORT", value_hint = ValueHint::AnyPath)]
+    pub export: Utf8PathBuf,
+    /// Whose data it may hold [default: what the export says]
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<KindArg>,
+    /// How many threads [default: the machine's processors]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+}
+
+/// The values of `--kind`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum KindArg {
+    /// Everything
+    Full,
+    /// Private data of those users only who consent
+    FullWithConsent,
+    /// Public channels only
+    Public,
+}
+
+impl From<KindArg> for Kind {
+    fn from(kind: KindArg) -> Self {
+        match kind {
+            KindArg::Full => Self::Full,
+            KindArg::FullWithConsent => Self::FullWithConsent,
+            KindArg::Public => Self::Public,
+        }
+    }
+}

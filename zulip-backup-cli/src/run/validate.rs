@@ -1,0 +1,21 @@
+//! `validate`.
+
+use zulip_backup_core::validate::{self, ValidateOptions};
+use zulip_backup_core::{Result, Severity};
+
+use super::Session;
+use crate::args::ValidateArgs;
+use crate::exit::Exit;
+
+pub fn run(session: Session, args: &ValidateArgs) -> Result<Exit> {
+    let Session { console, progress, .. } = session;
+    let mut options = ValidateOptions::default().jobs(args.jobs.map_or(0, usize::from));
+    options.kind = args.kind.map(Into::into);
+    let report = validate::validate(&args.export, &options, &*progress)?;
+    drop(progress);
+    console.product(&report)?;
+    if !report.is_sound() {
+        return Ok(Exit::Damaged);
+    }
+    Ok(Exit::done(report.findings.at_least(Severity::Warning) > 0))
+}

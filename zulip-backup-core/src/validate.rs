@@ -1,0 +1,39 @@
+//! Checking an export, ours or upstream's, without a server.
+//!
+//! Everything an export says of itself is compared with everything else it says: rows with the declaration of their
+//! Zulip version, counts with the statistics, references with what they refer to, records with files. And for an export
+//! with less than everything the rules by which Zulip chooses are replayed on the finished files: what the files
+//! themselves do not justify is an error.
+//!
+//! ```no_run
+//! use zulip_backup_core::Silent;
+//! use zulip_backup_core::validate::{ValidateOptions, validate};
+//!
+//! let report = validate("/srv/exports/engineering".into(), &ValidateOptions::default(), &Silent)?;
+//! assert!(report.is_sound(), "{report}");
+//! # Ok::<(), zulip_backup_core::Error>(())
+//! ```
+
+mod consistency;
+mod counts;
+mod facts;
+mod ids;
+mod links;
+mod lists;
+mod messages;
+mod options;
+mod privacy;
+mod read;
+mod records;
+mod report;
+mod row;
+mod rules;
+mod run;
+mod shape;
+mod sidecars;
+mod strict;
+
+pub use options::ValidateOptions;
+pub use report::ValidateReport;
+pub use run::validate;
+pub use sidecars::KindFrom;

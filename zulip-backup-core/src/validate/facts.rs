@@ -1,0 +1,301 @@
+//! What the files beside the messages say, as far as something else is judged by it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::schema::{ExportSchema, RowRule};
+use crate::validate::ids::IdSet;
+use crate::validate::links::{Links, Uses, count};
+use crate::validate::lists::{Counts, Sink};
+use crate::validate::row::{Cell, RowParser};
+use crate::validate::shape::Shape;
+use crate::{Finding, Findings, Result};
+
+/// What is known once `realm.json`, `attachment.json` and `analytics.json` were read.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// Rows of each list by file, for the statistics.
+    pub(super) counts: BTreeMap<String, Counts>,
+    /// Ids by table; those of all users under `zerver_userprofile`.
+    pub(super) ids: BTreeMap<String, IdSet>,
+    pub(super) links: Links,
+    /// The organisation's id and `string_id`.
+    pub(super) realm: Option<(i64, String)>,
+    pub(super) users: HashMap<i64, User>,
+    pub(super) streams: HashMap<i64, Stream>,
+    /// Type and `type_id` by id.
+    pub(super) recipients: HashMap<i64, (i64, i64)>,
+    /// Recipients of groups, by the group.
+    pub(super) groups: HashMap<i64, i64>,
+    /// Recipients of the bots that all organisations share.
+    pub(super) bot_recipients: HashMap<i64, i64>,
+    /// Recipient and user of every subscription.
+    pub(super) members: Vec<(i64, i64)>,
+    /// Users with subscriptions that show what their owner chose.
+    pub(super) chosen: HashMap<i64, Uses>,
+    /// Users with lines in the audit log that others may not see.
+    pub(super) audited: HashMap<i64, Uses>,
+    /// The preferences of new users, as hashes in the order of `preferences`.
+    pub(super) defaults: Option<Vec<u32>>,
+    /// The keys that users share with the defaults.
+    pub(super) preferences: Vec<String>,
+    pub(super) attachments: HashMap<String, Attachment>,
+    pub(super) clients: Vec<i64>,
+    pub(super) emoji_files: HashMap<String, i64>,
+    /// Type and status of the exports on record, by id.
+    pub(super) exports: BTreeMap<i64, (i64, i64)>,
+    /// What is wrong with rows beside their shape.
+    pub(super) findings: Findings,
+}
+
+/// In which list a user is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// With an account.
+    Normal,
+    /// Only standing for messages.
+    Dummy,
+    /// A bot that all organisations share.
+    Bot,
+}
+
+#[derive(Debug)]
+pub(super) struct User {
+    pub(super) standing: Standing,
+    pub(super) email: String,
+    pub(super) recipient: Option<i64>,
+    pub(super) is_active: bool,
+    pub(super) is_mirror_dummy: bool,
+    pub(super) is_bot: bool,
+    pub(super) owner: Option<i64>,
+    pub(super) allows_export: bool,
+    /// `email_address_visibility`.
+    pub(super) visibility: i64,
+    /// Whether the address is one that an exporter makes up.
+    pub(super) made_up_address: bool,
+    /// Hashes of the preferences.
+    pub(super) preferences: Box<[u32]>,
+}
+
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) invite_only: bool,
+    pub(super) history_public: bool,
+    pub(super) recipient: Option<i64>,
+}
+
+#[derive(Debug)]
+pub(super) struct Attachment {
+    pub(super) id: i64,
+    pub(super) size: i64,
+}
+
+/// The colours that an exporter gives to subscriptions instead of the chosen ones.
+const COLORS: [&str; 24] = [
+    "#76ce90", "#fae589", "#a6c7e5", "#e79ab5", "#bfd56f", "#f4ae55", "#b0a5fd", "#addfe5", "#f5ce6e", "#c2726a",
+    "#94c849", "#bd86e5", "#ee7e4a", "#a6dcbf", "#95a5fd", "#53a063", "#9987e1", "#e4523d", "#c2c2c2", "#4f8de4",
+    "#c6a8ad", "#e7cc4d", "#c8bebf", "#a47462",
+];
+/// What a subscription has of its own instead of the user's preferences.
+const OVERRIDES: [&str; 5] = [
+    "desktop_notifications",
+    "audible_notifications",
+    "push_notifications",
+    "email_notifications",
+    "wildcard_mentions_notify",
+];
+/// Audit-log events that everybody may see: subscriptions.
+const PUBLIC_EVENTS: [i64; 3] = [301, 302, 303];
+
+impl Facts {
+    /// Of an export of `schema`'s version.
+    pub(super) fn new(schema: &ExportSchema) -> Result<Self> {
+        let (users, defaults) = (schema.table("zerver_userprofile")?, schema.table("zerver_realmuserdefault")?);
+        let shared = users.fields.iter().map(|field| &field.key).filter(|key| {
+            let special = matches!(key.as_str(), "id" | "realm" | "email_address_visibility");
+            !special && defaults.fields.iter().any(|field| field.key == **key)
+        });
+        Ok(Self { preferences: shared.cloned().collect(), ..Self::default() })
+    }
+
+    /// The ids of a table's rows.
+    pub(super) fn ids(&self, table: &str) -> Option<&IdSet> {
+        self.ids.get(table)
+    }
+
+    fn preferences(&self, row: &RowParser<'_>) -> Vec<u32> {
+        self.preferences.iter().map(|key| hash(row, key)).collect()
+    }
+
+    fn user(&mut self, row: &RowParser<'_>, id: i64, standing: Standing) {
+        let flag = |key: &str| row.boolean(key).unwrap_or(false);
+        let user = User {
+            standing,
+            email: row.text("email").unwrap_or_default().to_owned(),
+            recipient: row.integer("recipient"),
+            is_active: flag("is_active"),
+            is_mirror_dummy: flag("is_mirror_dummy"),
+            is_bot: flag("is_bot"),
+            owner: row.integer("bot_owner"),
+            allows_export: flag("allow_private_data_export"),
+            visibility: row.integer("email_address_visibility").unwrap_or(4),
+            made_up_address: row.text("delivery_email").is_some_and(is_made_up),
+            preferences: self.preferences(row).into_boxed_slice(),
+        };
+        self.users.insert(id, user);
+    }
+
+    fn bot(&mut self, row: &RowParser<'_>, id: i64) {
+        let recipient = row.integer("recipient_id");
+        let user = User {
+            standing: Standing::Bot,
+            email: row.text("email").unwrap_or_default().to_owned(),
+            recipient,
+            is_active: true,
+            is_mirror_dummy: false,
+            is_bot: true,
+            owner: None,
+            allows_export: false,
+            visibility: 1,
+            made_up_address: true,
+            preferences: Box::default(),
+        };
+        self.users.insert(id, user);
+        if let Some(recipient) = recipient {
+            self.bot_recipients.insert(recipient, id);
+        }
+    }
+
+    fn subscription(&mut self, row: &RowParser<'_>, id: i64) {
+        let (Some(user), Some(recipient)) = (row.integer("user_profile"), row.integer("recipient")) else { return };
+        self.members.push((recipient, user));
+        let plain = row.text("color").is_some_and(|color| COLORS.contains(&color))
+            && ["is_muted", "pin_to_top"].iter().all(|key| row.boolean(key) == Some(false))
+            && OVERRIDES.iter().all(|key| row.get(key) == Cell::Null);
+        if !plain {
+            count(&mut self.chosen, user, id);
+        }
+    }
+
+    /// References by an emoji's code, which is text.
+    fn emoji_code(&mut self, row: &RowParser<'_>, id: i64) {
+        if row.text("reaction_type") != Some("realm_emoji") {
+            return;
+        }
+        let code = row.text("emoji_code").unwrap_or_default();
+        match code.parse::<i64>() {
+            Ok(emoji) => self.links.add(&row.shape.list, "emoji_code", "zerver_realmemoji", emoji, id),
+            Err(_) => self.findings.push(Finding::error(
+                "dangling-reference",
+                format!("realm.json {} {id}", row.shape.list),
+                format!("emoji_code is {code:?}, which is no emoji's id"),
+            )),
+        }
+    }
+
+    fn attachment(&mut self, row: &RowParser<'_>, id: i64) {
+        let object = format!("attachment.json {} {id}", row.shape.list);
+        if row.ids("messages").is_empty() && row.ids("scheduled_messages").is_empty() {
+            let message = "belongs to no exported message: Zulip exports no such attachment";
+            self.findings.push(Finding::error("attachment-unlinked", &object, message));
+        }
+        let path = row.text("path_id").unwrap_or_default().to_owned();
+        let size = row.integer("size").unwrap_or(-1);
+        if let Some(other) = self.attachments.insert(path, Attachment { id, size }) {
+            let message = format!("has the path of attachment {}", other.id);
+            self.findings.push(Finding::error("path-duplicate", object, message));
+        }
+    }
+
+    fn other(&mut self, row: &RowParser<'_>, id: i64) {
+        match row.shape.table.as_str() {
+            "zerver_realm" => self.realm = Some((id, row.text("string_id").unwrap_or_default().to_owned())),
+            "zerver_realmuserdefault" => self.defaults = Some(self.preferences(row)),
+            "zerver_stream" => {
+                let stream = Stream {
+                    // What is not said is not public.
+                    invite_only: row.boolean("invite_only").unwrap_or(true),
+                    history_public: row.boolean("history_public_to_subscribers").unwrap_or(false),
+                    recipient: row.integer("recipient"),
+                };
+                self.streams.insert(id, stream);
+            }
+            "zerver_realmemoji" => {
+                if let Some(name) = row.text("file_name") {
+                    self.emoji_files.insert(name.to_owned(), id);
+                }
+            }
+            "zerver_realmexport" => {
+                let number = |key: &str| row.integer(key).unwrap_or(0);
+                self.exports.insert(id, (number("type"), number("status")));
+            }
+            "zerver_userstatus" => self.emoji_code(row, id),
+            _ => {}
+        }
+    }
+}
+
+impl Sink for Facts {
+    fn row(&mut self, row: &RowParser<'_>, id: i64) {
+        self.links.row(row, id);
+        match &row.shape.rule {
+            RowRule::Users => self.user(row, id, Standing::Normal),
+            RowRule::MirrorDummies => self.user(row, id, Standing::Dummy),
+            RowRule::CrossRealmBots => self.bot(row, id),
+            RowRule::Recipients => {
+                if let (Some(kind), Some(of)) = (row.integer("type"), row.integer("type_id")) {
+                    self.recipients.insert(id, (kind, of));
+                }
+            }
+            RowRule::Subscriptions => self.subscription(row, id),
+            RowRule::DirectMessageGroups => {
+                if let Some(recipient) = row.integer("recipient") {
+                    self.groups.insert(id, recipient);
+                }
+            }
+            RowRule::AuditLog => {
+                let public = row.integer("event_type").is_some_and(|event| PUBLIC_EVENTS.contains(&event));
+                if let (Some(user), false) = (row.integer("modified_user"), public) {
+                    count(&mut self.audited, user, id);
+                }
+            }
+            RowRule::Reactions => self.emoji_code(row, id),
+            RowRule::Attachments => self.attachment(row, id),
+            _ => self.other(row, id),
+        }
+    }
+
+    fn list(&mut self, shape: &Shape, ids: &[i64]) {
+        self.links.end();
+        if shape.rule == RowRule::Clients {
+            self.clients.extend_from_slice(ids);
+        }
+        let set = self.ids.entry(shape.table.clone()).or_default();
+        let findings = &mut self.findings;
+        set.extend(ids, |id| {
+            let message = format!("is an id that more than one row of {} has", shape.table);
+            findings.push(Finding::error("id-duplicate", format!("{} {id}", shape.list), message));
+        });
+    }
+}
+
+/// Whether an address is one that an exporter makes up: `exported-user-` and 32 hexadecimal digits.
+fn is_made_up(address: &str) -> bool {
+    let Some((local, _)) = address.split_once('@') else { return false };
+    local
+        .strip_prefix("exported-user-")
+        .is_some_and(|digits| digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// A number for a value: two rows with the same value have the same number.
+fn hash(row: &RowParser<'_>, key: &str) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    match row.get(key) {
+        Cell::Bool(value) => (1, value).hash(&mut hasher),
+        Cell::Int(value) => (2, value).hash(&mut hasher),
+        Cell::Text(..) => (3, row.text(key)).hash(&mut hasher),
+        Cell::Float(value) => (4, value.to_bits()).hash(&mut hasher),
+        Cell::Missing | Cell::Null | Cell::Ids(..) | Cell::Nested | Cell::Wrong => 5.hash(&mut hasher),
+    }
+    u32::try_from(hasher.finish() >> 32).unwrap_or(0)
+}

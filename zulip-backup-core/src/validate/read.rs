@@ -1,0 +1,225 @@
+//! Reading an export's files in the order their check needs, whatever order they come in.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io::Read;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::package::{Go, Member, Package, message_file_number, read_small};
+use crate::schema::ExportSchema;
+use crate::validate::facts::Facts;
+use crate::validate::lists;
+use crate::validate::messages::{Judge, broken};
+use crate::validate::records::{DIRECTORIES, Records};
+use crate::validate::shape::Shape;
+use crate::validate::sidecars::{SMALL, Sidecars, declaration};
+use crate::{Findings, Progress, Result};
+
+/// The task told to [`Progress`]: bytes of files, or of a tarball.
+pub(super) const TASK: &str = "validate";
+
+/// All but the messages.
+pub(super) struct Base {
+    pub(super) schema: &'static ExportSchema,
+    pub(super) sidecars: Sidecars,
+    pub(super) facts: Facts,
+    pub(super) records: HashMap<&'static str, Records>,
+    pub(super) findings: Findings,
+}
+
+/// The shapes of the lists of each file with rows.
+struct Shapes(Vec<(&'static str, Vec<Shape>)>);
+
+impl Shapes {
+    fn new(schema: &ExportSchema) -> Result<Self> {
+        let of =
+            |lists: &[crate::schema::RowList]| lists.iter().map(|list| Shape::new(schema, list)).collect::<Result<_>>();
+        let files = &schema.files;
+        Ok(Self(vec![
+            ("realm", of(&files.realm)?),
+            ("attachment", of(&files.attachment)?),
+            ("analytics", of(&files.analytics)?),
+        ]))
+    }
+}
+
+/// The shapes of the lists of files with messages.
+pub(super) fn message_shapes(schema: &ExportSchema) -> Result<Vec<Shape>> {
+    schema.files.messages.iter().map(|list| Shape::new(schema, list)).collect()
+}
+
+/// Reads everything but the messages. Of a tarball that takes two readings where rows come before the migrations that
+/// say what they have to look like.
+pub(super) fn base(package: &Package, progress: &dyn Progress) -> Result<Base> {
+    let (mut sidecars, mut findings) = (Sidecars::default(), Findings::default());
+    let mut records = HashMap::new();
+    let mut rows: Option<Rows> = None;
+    let mut left: BTreeSet<String> = BTreeSet::new();
+    if package.is_random_access() {
+        // Any order can be had: the small files come first.
+        for name in ["migration_status.json", "stats.json", "consented_user_ids.json"] {
+            if let Some(bytes) = package.read_member(name, SMALL)? {
+                sidecars.take(name, &bytes, &mut findings);
+            }
+        }
+        rows = Some(Rows::new(sidecars.migrations.as_ref())?);
+    }
+    let random = package.is_random_access();
+    each(package, progress, None, &mut |member, content| {
+        let name = member.name.as_str();
+        if Sidecars::has(name) && !random {
+            sidecars.take(name, &read_small(name, content, SMALL)?, &mut findings);
+            if name == "migration_status.json" {
+                rows = Some(Rows::new(sidecars.migrations.as_ref())?);
+            }
+        } else if let Some(directory) = record_directory(name) {
+            records.insert(directory, Records::read(name, content, &mut findings)?);
+        } else if Rows::has(name) {
+            match &mut rows {
+                Some(rows) => rows.read(name, content, &mut findings)?,
+                None => {
+                    left.insert(member.name.clone());
+                }
+            }
+        }
+        Ok(())
+    })?;
+    let mut rows = match rows {
+        Some(rows) => rows,
+        None => Rows::new(None)?,
+    };
+    if !left.is_empty() {
+        each(package, progress, Some(&left), &mut |member, content| rows.read(&member.name, content, &mut findings))?;
+    }
+    Ok(Base { schema: rows.schema, sidecars, facts: rows.facts, records, findings })
+}
+
+struct Rows {
+    schema: &'static ExportSchema,
+    shapes: Shapes,
+    facts: Facts,
+}
+
+impl Rows {
+    fn new(migrations: Option<&super::sidecars::Migrations>) -> Result<Self> {
+        let schema = declaration(migrations)?;
+        Ok(Self { schema, shapes: Shapes::new(schema)?, facts: Facts::new(schema)? })
+    }
+
+    fn has(name: &str) -> bool {
+        matches!(name, "realm.json" | "attachment.json" | "analytics.json")
+    }
+
+    fn read(&mut self, name: &str, content: &mut (dyn Read + Send), findings: &mut Findings) -> Result<()> {
+        let stem = name.trim_end_matches(".json");
+        let Some((_, shapes)) = self.shapes.0.iter().find(|(of, _)| *of == stem) else { return Ok(()) };
+        if let Some(counts) = lists::read(name, content, shapes, &mut self.facts, findings)? {
+            self.facts.counts.insert(stem.to_owned(), counts);
+        }
+        Ok(())
+    }
+}
+
+fn record_directory(name: &str) -> Option<&'static str> {
+    let (directory, file) = name.split_once('/')?;
+    DIRECTORIES.into_iter().find(|known| *known == directory && file == "records.json")
+}
+
+/// Visits the files `wanted`, or all, and stops when there are no more.
+fn each(
+    package: &Package,
+    progress: &dyn Progress,
+    wanted: Option<&BTreeSet<String>>,
+    visit: &mut dyn FnMut(&Member, &mut (dyn Read + Send)) -> Result<()>,
+) -> Result<()> {
+    let mut rest = wanted.map(BTreeSet::len);
+    // Bytes are those of files read, or those of the tarball: files of a directory that nobody opens are not counted.
+    let streams = !package.is_random_access();
+    package.visit(
+        &mut |member, content| {
+            if wanted.is_some_and(|wanted| !wanted.contains(&member.name)) {
+                return Ok(Go::On);
+            }
+            visit(member, content)?;
+            rest = rest.map(|rest| rest.saturating_sub(1));
+            Ok(if rest == Some(0) { Go::Stop } else { Go::On })
+        },
+        &mut |bytes| {
+            if streams {
+                progress.advance(TASK, bytes);
+            }
+            progress.checkpoint()
+        },
+    )
+}
+
+/// Larger files of a tarball are checked while they are read, not by another thread.
+const HANDED_OVER: u64 = 64 << 20;
+
+/// Checks all files with messages, `jobs` at a time.
+pub(super) fn messages(package: &Package, judge: &Judge<'_>, jobs: usize, progress: &dyn Progress) -> Result<()> {
+    let listing = package.listing()?;
+    let files = listing.message_files();
+    if files.is_empty() {
+        return Ok(());
+    }
+    if !package.is_random_access() {
+        let wanted = files.iter().map(|file| file.member.name.clone()).collect();
+        return streamed(package, judge, jobs, progress, &wanted);
+    }
+    let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let worker = || {
+        while !stopped.load(Ordering::Relaxed) {
+            let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+            let checked = progress
+                .checkpoint()
+                .and_then(|()| package.open_member(&file.member.name))
+                .and_then(|mut content| judge.file(&file.member.name, file.number, &mut content));
+            progress.advance(TASK, file.member.size);
+            checked.inspect_err(|_| stopped.store(true, Ordering::Relaxed))?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..jobs.min(files.len())).map(|_| scope.spawn(worker)).collect();
+        let first = worker();
+        others.into_iter().map(|other| other.join().unwrap_or_else(|_| Err(broken()))).fold(first, Result::and)
+    })
+}
+
+/// One thread reads the tarball, others check what it hands over: whole files through a short queue.
+fn streamed(
+    package: &Package,
+    judge: &Judge<'_>,
+    jobs: usize,
+    progress: &dyn Progress,
+    wanted: &BTreeSet<String>,
+) -> Result<()> {
+    let (sender, receiver) = crossbeam_channel::bounded::<(String, u64, Vec<u8>)>(jobs);
+    let worker = |receiver: crossbeam_channel::Receiver<(String, u64, Vec<u8>)>| {
+        for (name, number, bytes) in receiver {
+            judge.file(&name, number, &mut bytes.as_slice())?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs)
+            .map(|_| {
+                let receiver = receiver.clone();
+                scope.spawn(move || worker(receiver))
+            })
+            .collect();
+        drop(receiver);
+        let visited = each(package, progress, Some(wanted), &mut |member, content| {
+            let number = message_file_number(&member.name).unwrap_or_default();
+            if member.size > HANDED_OVER {
+                return judge.file(&member.name, number, content);
+            }
+            let bytes = read_small(&member.name, content, HANDED_OVER)?;
+            // Nobody receives any more where all workers failed; their error comes below.
+            sender.send((member.name.clone(), number, bytes)).map_err(|_| broken())
+        });
+        drop(sender);
+        let worked = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(broken())));
+        worked.fold(Ok(()), Result::and).and(visited)
+    })
+}

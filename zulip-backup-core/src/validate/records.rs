@@ -1,0 +1,171 @@
+//! Uploaded files, and the records of them.
+
+use std::collections::HashMap;
+use std::io::Read;
+
+use serde::Deserialize;
+
+use crate::package::{Item, Listing, RowReader};
+use crate::validate::facts::Facts;
+use crate::validate::strict::Strict;
+use crate::{ErrorKind, Finding, Findings, Result};
+
+/// The directories with files.
+pub(super) const DIRECTORIES: [&str; 4] = ["uploads", "avatars", "emoji", "realm_icons"];
+
+/// The records of one directory.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    pub(super) count: u64,
+    /// By path.
+    by_path: HashMap<String, Record>,
+}
+
+/// A record, as far as local storage and S3 write the same keys.
+#[derive(Debug, Deserialize)]
+struct Record {
+    path: String,
+    s3_path: String,
+    #[serde(default)]
+    realm_id: Option<i64>,
+    #[serde(default)]
+    user_profile_id: Option<i64>,
+    #[serde(default)]
+    user_profile_email: Option<String>,
+    #[serde(default)]
+    size: Option<u64>,
+}
+
+impl Records {
+    /// Reads `records.json` of a directory.
+    ///
+    /// # Errors
+    /// What the source answers. What is wrong with the file is a finding.
+    pub(super) fn read(name: &str, content: &mut (dyn Read + Send), findings: &mut Findings) -> Result<Self> {
+        let mut records = Self::default();
+        match records.all(name, content, findings) {
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                let text = error.to_string();
+                let what = text.strip_prefix(name).unwrap_or(&text).trim_start_matches(", ");
+                findings.push(Finding::error("json-invalid", name, format!("is not the JSON it has to be: {what}")));
+            }
+            Err(error) => return Err(error),
+            Ok(()) => {}
+        }
+        Ok(records)
+    }
+
+    fn all(&mut self, name: &str, content: &mut (dyn Read + Send), findings: &mut Findings) -> Result<()> {
+        use serde::de::DeserializeSeed;
+        let mut reader = RowReader::new(name, content);
+        let mut last = String::new();
+        while let Some(item) = reader.next_item()? {
+            let Item::Row(row) = item else { continue };
+            let record: Record = row.parse()?;
+            let mut duplicates = Vec::new();
+            let strict = Strict(&mut duplicates).deserialize(&mut serde_json::Deserializer::from_slice(row.bytes));
+            strict.map_err(|error| row.fault(&error))?;
+            let object = format!("{name} {}", record.path);
+            for key in duplicates {
+                findings.push(Finding::error("key-duplicate", &object, format!("has the key {key} twice")));
+            }
+            if record.s3_path != record.path {
+                let message = format!("path and s3_path differ: the other is {}", record.s3_path);
+                findings.push(Finding::warning("record-differs", &object, message));
+            }
+            if record.path < last {
+                findings.push(Finding::note("records-unsorted", &object, "comes behind a record with a later path"));
+            }
+            last.clone_from(&record.path);
+            self.count += 1;
+            if self.by_path.insert(record.path.clone(), record).is_some() {
+                findings.push(Finding::error("path-duplicate", object, "has more than one record"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Compares records, rows and files.
+pub(super) fn check(records: &HashMap<&'static str, Records>, facts: &Facts, listing: &Listing) -> Findings {
+    let mut findings = Findings::default();
+    for directory in DIRECTORIES {
+        let Some(of) = records.get(directory) else { continue };
+        let mut paths: Vec<&Record> = of.by_path.values().collect();
+        paths.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        for record in paths {
+            one(directory, record, facts, listing, &mut findings);
+        }
+        let own = format!("{directory}/records.json");
+        for member in listing.below(directory).filter(|member| member.name != own) {
+            let path = member.name.strip_prefix(directory).unwrap_or_default().trim_start_matches('/');
+            if !of.by_path.contains_key(path) {
+                let message = "has no record: nothing says whose it is, and no import reads it";
+                findings.push(Finding::error("file-without-record", &member.name, message));
+            }
+        }
+    }
+    if let Some(uploads) = records.get("uploads") {
+        let mut missing: Vec<_> =
+            facts.attachments.iter().filter(|(path, _)| !uploads.by_path.contains_key(*path)).collect();
+        missing.sort_unstable_by_key(|(_, attachment)| attachment.id);
+        for (path, attachment) in missing {
+            let object = format!("attachment.json zerver_attachment {}", attachment.id);
+            let message = format!("its file uploads/{path} is not in the export");
+            findings.push(
+                Finding::warning("attachment-without-file", object, message)
+                    .with_hint("the server had lost it already; messages keep their links"),
+            );
+        }
+    }
+    findings
+}
+
+fn one(directory: &str, record: &Record, facts: &Facts, listing: &Listing, findings: &mut Findings) {
+    let object = format!("{directory}/records.json {}", record.path);
+    let mut error = |code: &str, message: String| findings.push(Finding::error(code, &object, message));
+    match listing.member(&format!("{directory}/{}", record.path)) {
+        None => error("record-without-file", "has no file in the export".to_owned()),
+        Some(file) => {
+            if let Some(size) = record.size.filter(|size| *size != file.size) {
+                error("file-size-differs", format!("the record says {size} bytes, the file has {}", file.size));
+            }
+            let attachment = facts.attachments.get(&record.path).filter(|_| directory == "uploads");
+            if let Some(attachment) = attachment.filter(|attachment| u64::try_from(attachment.size) != Ok(file.size)) {
+                let message =
+                    format!("attachment {} says {} bytes, the file has {}", attachment.id, attachment.size, file.size);
+                error("file-size-differs", message);
+            }
+        }
+    }
+    if let (Some(of), Some((realm, _))) = (record.realm_id, &facts.realm)
+        && of != *realm
+    {
+        error("record-differs", format!("is of realm {of}, expected {realm}"));
+    }
+    if let Some(id) = record.user_profile_id {
+        match facts.users.get(&id) {
+            None => error(
+                "dangling-reference",
+                format!("user_profile_id refers to zerver_userprofile {id}, which is not in the export"),
+            ),
+            // Another address than the user's row shows is one that may be hidden.
+            Some(user) if record.user_profile_email.as_ref().is_some_and(|email| *email != user.email) => {
+                error("record-differs", format!("shows another address than the row of user {id}"));
+            }
+            Some(_) => {}
+        }
+    }
+    let known = match directory {
+        "uploads" => facts.attachments.contains_key(&record.path),
+        "emoji" => record.path.rsplit('/').next().is_some_and(|name| {
+            let name = name.strip_suffix(".original").unwrap_or(name);
+            facts.emoji_files.contains_key(name)
+        }),
+        "avatars" => record.user_profile_id.is_some(),
+        _ => true,
+    };
+    if !known {
+        error("file-unjustified", "belongs to no row of the export".to_owned());
+    }
+}

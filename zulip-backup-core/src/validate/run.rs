@@ -1,0 +1,137 @@
+//! The check from beginning to end.
+
+use std::sync::Mutex;
+use std::time::Instant;
+
+use camino::Utf8Path;
+
+use crate::package::{Layout, Package};
+use crate::validate::messages::{Judge, Seen, broken};
+use crate::validate::read::{self, Base, TASK};
+use crate::validate::rules::Rules;
+use crate::validate::{KindFrom, ValidateOptions, ValidateReport, consistency, counts, privacy, records, sidecars};
+use crate::{Error, ErrorKind, Findings, Progress, Result, Severity, Task, process};
+
+/// Checks the export at `path`: a directory, or a tarball of one.
+///
+/// What is wrong with it is never an error here but a [`Finding`](crate::Finding) of the report. Memory: the rows' ids,
+/// some bytes for each message, and what is known of users, channels and subscriptions.
+///
+/// # Errors
+/// `Incompatible` for an export of a Zulip version that is not known and for one of a single user, `Damaged` for what is
+/// no export, `Interrupted`, and what the disk answers.
+pub fn validate(path: &Utf8Path, options: &ValidateOptions, progress: &dyn Progress) -> Result<ValidateReport> {
+    let started = Instant::now();
+    let package = Package::open(path)?;
+    progress.begin(Task::bytes(TASK, None));
+    let mut report = ValidateReport {
+        path: path.to_owned(),
+        kind: options.kind.unwrap_or_default(),
+        kind_from: if options.kind.is_some() { KindFrom::Asked } else { KindFrom::Unknown },
+        zulip_version: None,
+        realm: None,
+        users: 0,
+        messages: 0,
+        user_messages: 0,
+        rows: 0,
+        files: 0,
+        bytes: 0,
+        findings: Findings::default(),
+        seconds: 0.0,
+    };
+    match all(&package, options, progress, &mut report) {
+        // A tarball that is cut off: what was found before counts, what comes behind cannot be read.
+        Err(error) if error.kind() == ErrorKind::Damaged && !error.reasons().is_empty() => {
+            error.reasons().iter().for_each(|reason| report.findings.push(reason.clone()));
+        }
+        other => other?,
+    }
+    report.findings.list.sort_by(|a, b| (b.severity, &a.object).cmp(&(a.severity, &b.object)));
+    for finding in report.findings.list.iter().filter(|finding| finding.severity >= Severity::Warning) {
+        progress.finding(finding);
+    }
+    report.seconds = started.elapsed().as_secs_f64();
+    progress.end(TASK);
+    Ok(report)
+}
+
+fn all(
+    package: &Package,
+    options: &ValidateOptions,
+    progress: &dyn Progress,
+    report: &mut ValidateReport,
+) -> Result<()> {
+    if package.is_random_access() {
+        known(package)?;
+    }
+    let Base { schema, sidecars, mut facts, records, findings } = read::base(package, progress)?;
+    known(package)?;
+    let listing = package.listing()?;
+    report.findings.extend(counts::names(listing));
+    report.findings.extend(findings);
+    report.findings.extend(std::mem::take(&mut facts.findings));
+    report.files = listing.members.len() as u64;
+    report.bytes = listing.members.iter().map(|member| member.size).sum();
+    report.realm = facts.realm.as_ref().map(|(_, string_id)| string_id.clone());
+    report.zulip_version = sidecars.migrations.as_ref().and_then(|migrations| migrations.zulip_version.clone());
+    let (kind, from) = sidecars::kind(options.kind, sidecars.consented.is_some(), &facts.exports, &mut report.findings);
+    (report.kind, report.kind_from) = (kind, from);
+
+    let consented = sidecars.consented.as_deref().unwrap_or_default();
+    let rules = Rules::new(&facts, kind, consented);
+    let shapes = read::message_shapes(schema)?;
+    let judge = Judge { shapes: &shapes, facts: &facts, rules: &rules, seen: Mutex::new(Seen::default()) };
+    let jobs = if options.jobs == 0 { process::processors().get() } else { options.jobs };
+    read::messages(package, &judge, jobs, progress)?;
+    let seen = judge.seen.into_inner().map_err(|_| broken())?;
+
+    let mut counted = facts.counts.clone();
+    counted.extend(seen.counts);
+    report.users = counted.get("realm").and_then(|lists| lists.get("zerver_userprofile")).copied().unwrap_or(0);
+    report.rows = counted.values().flat_map(std::collections::BTreeMap::values).sum();
+    (report.messages, report.user_messages) = (seen.messages.len(), seen.user_messages.len());
+    report.findings.extend(seen.findings);
+    report.findings.extend(counts::order(&seen.ranges));
+    if let Some(stats) = &sidecars.stats {
+        report.findings.extend(counts::statistics(stats, &counted, &records, listing));
+    }
+    report.findings.extend(consistency::check(&facts));
+    let exists = |table: &str, id: i64| match table {
+        "zerver_message" => seen.messages.contains(id),
+        "zerver_recipient" => rules.recipients.contains(id),
+        table => facts.ids(table).is_some_and(|ids| ids.contains(id)),
+    };
+    report.findings.extend(facts.links.check(&file_of, &exists));
+    report.findings.extend(records::check(&records, &facts, listing));
+    report.findings.extend(privacy::check(&facts, &rules, schema, consented));
+    report.findings.extend(privacy::clients(&facts, kind, &seen.clients));
+    Ok(())
+}
+
+/// The file a list is in, for people.
+fn file_of(list: &str) -> String {
+    match list {
+        "zerver_attachment" => "attachment.json".to_owned(),
+        list if list.starts_with("analytics_") => "analytics.json".to_owned(),
+        _ => "realm.json".to_owned(),
+    }
+}
+
+/// Refuses what cannot be checked.
+fn known(package: &Package) -> Result<()> {
+    let path = package.path();
+    match package.layout()? {
+        Some(Layout::Organisation) => Ok(()),
+        Some(Layout::SingleUser) => {
+            Err(Error::new(ErrorKind::Incompatible, format!("{path} is the export of a single user"))
+                .with_path(path)
+                .with_hint(
+                    "only exports of whole organisations can be checked: the rows of this kind are not declared",
+                ))
+        }
+        None if package.listing()?.members.iter().any(|member| member.name.starts_with("messages-")) => Ok(()),
+        None => Err(Error::new(ErrorKind::Damaged, format!("{path} is no export: it has no realm.json"))
+            .with_path(path)
+            .with_hint("name the directory with realm.json, or a tarball of that directory")),
+    }
+}

@@ -1,0 +1,152 @@
+//! The small files beside the rows: migrations, statistics, who consents.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::export::Kind;
+use crate::schema::ExportSchema;
+use crate::validate::strict::Strict;
+use crate::{Error, ErrorKind, Finding, Findings, Result};
+
+/// The longest such file that is read.
+pub(super) const SMALL: u64 = 64 << 20;
+
+/// `migration_status.json`.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct Migrations {
+    #[serde(default)]
+    pub(super) zulip_version: Option<String>,
+    pub(super) migrations_by_app: BTreeMap<String, Vec<String>>,
+}
+
+/// The small files, as far as they were there and could be read.
+#[derive(Debug, Default)]
+pub(super) struct Sidecars {
+    pub(super) migrations: Option<Migrations>,
+    pub(super) stats: Option<BTreeMap<String, Value>>,
+    pub(super) consented: Option<Vec<i64>>,
+}
+
+impl Sidecars {
+    /// Takes one of them in; `false` for any other file.
+    pub(super) fn take(&mut self, name: &str, bytes: &[u8], findings: &mut Findings) -> bool {
+        match name {
+            "migration_status.json" => self.migrations = parse(name, bytes, findings),
+            "stats.json" => self.stats = parse(name, bytes, findings),
+            // A list that cannot be read is one on which nobody is.
+            "consented_user_ids.json" => self.consented = Some(parse(name, bytes, findings).unwrap_or_default()),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Whether a file is one of them.
+    pub(super) fn has(name: &str) -> bool {
+        matches!(name, "migration_status.json" | "stats.json" | "consented_user_ids.json")
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(name: &str, bytes: &[u8], findings: &mut Findings) -> Option<T> {
+    use serde::de::DeserializeSeed;
+    let mut duplicates = Vec::new();
+    let parsed = serde_json::from_slice(bytes).and_then(|parsed| {
+        Strict(&mut duplicates).deserialize(&mut serde_json::Deserializer::from_slice(bytes)).map(|()| parsed)
+    });
+    for key in duplicates {
+        findings.push(Finding::error("key-duplicate", name, format!("has the key {key} twice")));
+    }
+    match parsed {
+        Ok(parsed) => Some(parsed),
+        Err(error) => {
+            findings.push(Finding::error("json-invalid", name, format!("is not the JSON it has to be: {error}")));
+            None
+        }
+    }
+}
+
+/// The declaration for an export with these migrations.
+///
+/// # Errors
+/// `Incompatible` for an export of a Zulip version that is not known here.
+pub(super) fn declaration(migrations: Option<&Migrations>) -> Result<&'static ExportSchema> {
+    let schema = ExportSchema::latest()?;
+    let number = |name: &str| name.get(..4).and_then(|digits| digits.parse::<u32>().ok());
+    let applied = migrations.and_then(|migrations| migrations.migrations_by_app.get("zerver")).into_iter().flatten();
+    let newest = applied.filter_map(|line| {
+        let (mark, name) = line.trim_start().split_at_checked(3)?;
+        if mark == "[ ]" { None } else { number(name.trim_start()) }
+    });
+    let Some(newest) = newest.max() else { return Ok(schema) };
+    let expected = &schema.migrations;
+    let too_old = number(&expected.after).is_some_and(|after| newest < after);
+    let too_new = expected.before.as_deref().and_then(number).is_some_and(|before| newest >= before);
+    if !too_old && !too_new {
+        return Ok(schema);
+    }
+    let version = migrations.and_then(|migrations| migrations.zulip_version.as_deref()).unwrap_or("another version");
+    let message = format!(
+        "the export is of Zulip {version}, whose newest migration is {newest:04}: expected {}, whose newest is from {}{}",
+        schema.zulip_versions.join(", "),
+        expected.after,
+        expected.before.as_ref().map(|before| format!(" to before {before}")).unwrap_or_default(),
+    );
+    Err(Error::new(ErrorKind::Incompatible, message)
+        .with_hint("use a release of this program that knows the export's Zulip version"))
+}
+
+/// What kind of export it is.
+///
+/// Asked for, else told by `consented_user_ids.json`, else by the newest export on record that was running.
+pub(super) fn kind(
+    asked: Option<Kind>,
+    has_consents: bool,
+    exports: &BTreeMap<i64, (i64, i64)>,
+    findings: &mut Findings,
+) -> (Kind, KindFrom) {
+    let recorded = exports.iter().rev().find(|(_, (_, status))| *status == 2).and_then(|(_, (kind, _))| match kind {
+        1 => Some(Kind::Public),
+        2 => Some(Kind::FullWithConsent),
+        3 => Some(Kind::Full),
+        _ => None,
+    });
+    let (kind, from) = match (asked, has_consents, recorded) {
+        (Some(kind), ..) => (kind, KindFrom::Asked),
+        (None, true, _) => (Kind::FullWithConsent, KindFrom::ConsentedUserIds),
+        (None, false, Some(kind)) => (kind, KindFrom::RealmExport),
+        (None, false, None) => {
+            let message = "does not say of which kind the export is: judged as a full one, which may hold everything";
+            findings.push(
+                Finding::note("export-kind-unknown", "realm.json zerver_realmexport", message)
+                    .with_hint("say it with --kind"),
+            );
+            (Kind::Full, KindFrom::Unknown)
+        }
+    };
+    if kind == Kind::FullWithConsent && !has_consents {
+        let message = "is not there: nobody consents, and nothing private is justified";
+        findings.push(Finding::error("consent-missing", "consented_user_ids.json", message));
+    } else if kind != Kind::FullWithConsent && has_consents {
+        let message = format!("is there, as in an export with consent, and the export is taken for {kind}");
+        findings.push(Finding::error("export-kind-differs", "consented_user_ids.json", message));
+    } else if let Some(recorded) = recorded.filter(|recorded| *recorded != kind) {
+        let message = format!("says that the export is {recorded}, and it is taken for {kind}");
+        findings.push(Finding::error("export-kind-differs", "realm.json zerver_realmexport", message));
+    }
+    (kind, from)
+}
+
+/// What told the kind of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KindFrom {
+    /// The caller.
+    Asked,
+    /// `consented_user_ids.json` is there.
+    ConsentedUserIds,
+    /// The newest row of `zerver_realmexport` that is running.
+    RealmExport,
+    /// Nothing: it is judged as a full one.
+    Unknown,
+}
