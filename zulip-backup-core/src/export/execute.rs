@@ -12,7 +12,7 @@ use crate::export::messages::{self, FILE_MESSAGES, Messages};
 use crate::export::migrations::MigrationStatus;
 use crate::export::piece::{Cutter, Piece};
 use crate::export::record::Record;
-use crate::export::scope::Scope;
+use crate::export::scope::{Found, Scope};
 use crate::export::select::RealmFacts;
 use crate::export::work::{Job, Shared, Worker};
 use crate::export::{Compat, ExportPlan, ExportReport, Format, Kind, realms};
@@ -83,27 +83,33 @@ impl ExportPlan {
         let mut snapshot = reservation.take()?;
         snapshot.leader().batch_execute(search_path).map_err(|failure| error("prepare the connection", failure))?;
         progress.message(&format!("snapshot taken at {}", snapshot.facts().taken_at));
+        let nothing = Found::default();
         let scope = Scope {
             schema: ExportSchema::latest()?,
             realm: self.realm_id,
             kind: self.kind,
             missing: &[],
             subject: self.user.as_ref().map(|user| user.id),
+            found: &nothing,
         };
         let door = Door { invitation: snapshot.invitation(), search_path: search_path.to_owned() };
-        let mut ids = Vec::new();
+        let mut found = Found::default();
         let statement = format!("COPY ({} ORDER BY m.id) TO STDOUT (FORMAT binary)", scope.message_ids());
         door.join()?.copy_binary("read the ids of the messages", &statement, |row| {
-            ids.push(row.integer(0)?);
+            found.ids.push(row.integer(0)?);
+            if row.bytes(1).is_some() {
+                found.clients.insert(row.integer(1)?);
+            }
             Ok(())
         })?;
-        let (files_at_once, newest) = measure(&mut snapshot, &ids, self.realm_id)?;
+        let scope = Scope { found: &found, ..scope };
+        let (files_at_once, newest) = measure(&mut snapshot, &found.ids, self.realm_id)?;
         let (way, destination) = self.destination(&scope, newest)?;
         let mut collector = Collector::new(destination, progress);
         self.findings.iter().for_each(|finding| collector.found(finding.clone()));
         let facts = self.facts();
-        let run = Run { plan: self, door: &door, facts: &facts, ids: &ids, files_at_once, way, progress };
-        progress.begin(Task { name: messages::TASK, unit: crate::Unit::Rows, total: Some(ids.len() as u64) });
+        let run = Run { plan: self, door: &door, facts: &facts, files_at_once, way, progress };
+        progress.begin(Task { name: messages::TASK, unit: crate::Unit::Rows, total: Some(found.ids.len() as u64) });
         progress.begin(Task::bytes(files::TASK, None));
         run.pipeline(&scope, &mut collector, |plan| run.plan_all(&scope, plan))?;
         progress.end(messages::TASK);
@@ -192,7 +198,6 @@ struct Run<'a> {
     plan: &'a ExportPlan,
     door: &'a Door,
     facts: &'a RealmFacts,
-    ids: &'a [i64],
     files_at_once: usize,
     way: Way,
     progress: &'a dyn Progress,
@@ -216,7 +221,6 @@ impl Run<'_> {
             scope,
             facts: self.facts,
             messages: &Messages::new(scope, self.facts)?,
-            ids: self.ids,
             copier: &copier,
             progress: self.progress,
         };
@@ -243,8 +247,8 @@ impl Run<'_> {
             plan_lists(plan, "analytics", &files.analytics)?;
         }
         let step = self.files_at_once * FILE_MESSAGES;
-        for start in (0..self.ids.len()).step_by(step) {
-            let ids = start..self.ids.len().min(start + step);
+        for start in (0..scope.found.ids.len()).step_by(step) {
+            let ids = start..scope.found.ids.len().min(start + step);
             plan.job(Job::Messages { first: start / FILE_MESSAGES, ids })?;
         }
         let finder = FileFinder { scope, uploads: &*self.plan.uploads, avatar_salt: &self.plan.avatar_salt };

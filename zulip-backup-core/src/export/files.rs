@@ -114,18 +114,27 @@ impl FileFinder<'_> {
     fn uploads(&self, reader: &mut RowReader, jobs: &mut Jobs<'_, '_>) -> Result<()> {
         let query = format!(
             "COPY (SELECT t.id, t.owner_id, u.email, t.path_id,
-                     (SELECT min(p.message_id) FROM zerver_attachment_messages p WHERE p.attachment_id = t.id)
+                     ARRAY(SELECT p.message_id FROM zerver_attachment_messages p WHERE p.attachment_id = t.id ORDER BY 1)::text,
+                     EXISTS (SELECT FROM zerver_attachment_scheduled_messages p JOIN zerver_scheduledmessage s
+                       ON s.id = p.scheduledmessage_id WHERE p.attachment_id = t.id AND {})
                    FROM zerver_attachment t LEFT JOIN zerver_userprofile u ON u.id = t.owner_id
                    WHERE {} ORDER BY t.path_id COLLATE \"C\") TO STDOUT (FORMAT binary)",
+            self.scope.scheduled("s"),
             self.scope.attachments("t")
         );
         reader.copy_binary("read the attachments", &query, |row| {
+            let messages = text(row, 4)?;
+            let mut ids = messages.trim_matches(['{', '}']).split(',').filter_map(|id| id.parse().ok());
+            let message = ids.find(|id| self.scope.found.has(*id));
+            if message.is_none() && !row.boolean(5)? && self.scope.subject.is_none() {
+                return Ok(());
+            }
             let key = text(row, 3)?;
             let record = Record::Upload {
                 attachment: row.integer(0)?,
                 owner: row.integer(1)?,
                 email: row.bytes(2).map_or_else(|| Ok(String::new()), |_| text(row, 2))?,
-                message: row.bytes(4).map(|_| row.integer(4)).transpose()?,
+                message,
             };
             jobs.add(Store::Files, key.clone(), key, record)
         })

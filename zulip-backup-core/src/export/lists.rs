@@ -37,7 +37,7 @@ pub(super) fn write(
     reader: &mut RowReader,
     cutter: &mut Cutter,
     (name, key, place): (&str, &str, Place),
-    selection: &Selection,
+    selection: &Selection<'_>,
     progress: &dyn Progress,
     emit: Emit<'_>,
 ) -> Result<()> {
@@ -48,6 +48,9 @@ pub(super) fn write(
     begin(&mut text, key, place.first);
     let mut rows = 0_u64;
     reader.copy_binary(&format!("read the rows of {key}"), &selection.statement(), |row| {
+        if !selection.wants(row)? {
+            return Ok(());
+        }
         if rows > 0 {
             text.push(b',');
         }

@@ -21,16 +21,16 @@ pub(super) const TASK: &str = "messages";
 const HELD_NUMBERS: usize = 1 << 19;
 
 /// The queries of the message files.
-pub(super) struct Messages {
-    message: Selection,
+pub(super) struct Messages<'a> {
+    message: Selection<'a>,
     message_key: String,
     /// What users have of them; a single user's export has it in the messages.
-    users: Option<UserMessages>,
+    users: Option<UserMessages<'a>>,
 }
 
 /// The query of what users have of messages.
-struct UserMessages {
-    selection: Selection,
+struct UserMessages<'a> {
+    selection: Selection<'a>,
     key: String,
     /// Which value of a row has the message's id.
     message_column: usize,
@@ -58,8 +58,8 @@ pub(super) fn file_name(number: usize) -> String {
     format!("messages-{:06}", number + 1)
 }
 
-impl Messages {
-    pub(super) fn new(scope: &Scope<'_>, facts: &RealmFacts) -> Result<Self> {
+impl<'a> Messages<'a> {
+    pub(super) fn new(scope: &Scope<'a>, facts: &RealmFacts) -> Result<Self> {
         let find = |lists: &'static [RowList], rule: &RowRule| -> Result<&'static RowList> {
             lists
                 .iter()
@@ -150,7 +150,7 @@ impl Messages {
     }
 }
 
-impl UserMessages {
+impl UserMessages<'_> {
     /// What users have of the messages of all files. Which files have too many rows to be put in order here comes back.
     fn read(
         &self,

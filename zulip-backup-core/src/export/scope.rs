@@ -1,6 +1,8 @@
 //! Who and what belongs to an export, as SQL. Everything is a query over the snapshot: no list of users, channels or groups
 //! is held in memory.
 
+use std::collections::BTreeSet;
+
 use crate::export::piece::Folder;
 use crate::export::{Kind, subject};
 use crate::schema::ExportSchema;
@@ -14,6 +16,23 @@ pub(super) struct Scope<'a> {
     pub(super) missing: &'a [i64],
     /// The user whose data alone is exported.
     pub(super) subject: Option<i64>,
+    /// What was found of the messages. Before they were looked at there is nothing in it.
+    pub(super) found: &'a Found,
+}
+
+/// The exported messages: what other rows refer to is asked here, and not of the database again for each table.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Their ids, sorted.
+    pub(super) ids: Vec<i64>,
+    /// Ids of the clients they were sent with.
+    pub(super) clients: BTreeSet<i64>,
+}
+
+impl Found {
+    pub(super) fn has(&self, message: i64) -> bool {
+        self.ids.binary_search(&message).is_ok()
+    }
 }
 
 impl Scope<'_> {
@@ -157,15 +176,15 @@ impl Scope<'_> {
         format!("{m}.realm_id = {realm} AND ({chosen})")
     }
 
-    /// Ids of the exported messages.
+    /// Ids of the exported messages, and of the clients they were sent with.
     pub(super) fn message_ids(&self) -> String {
         match self.subject {
-            None => format!("SELECT m.id FROM zerver_message m WHERE {}", self.messages("m")),
+            None => format!("SELECT m.id, m.sending_client_id FROM zerver_message m WHERE {}", self.messages("m")),
             Some(user) => subject::message_ids(self.realm, user),
         }
     }
 
-    /// Whether the attachment `t` belongs to an exported message, as an SQL condition.
+    /// Whether the attachment `t` may be exported, as an SQL condition: it has to be of an exported message, too.
     pub(super) fn attachments(&self, t: &str) -> String {
         if let Some(user) = self.subject {
             return format!("{t}.owner_id = {user}");
@@ -173,15 +192,7 @@ impl Scope<'_> {
         let missing = self.missing.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
         let there =
             if missing.is_empty() { String::new() } else { format!("AND {t}.id <> ALL ('{{{missing}}}'::int8[])") };
-        format!(
-            "{t}.realm_id = {realm} {there} AND (EXISTS (SELECT FROM zerver_attachment_messages p
-               WHERE p.attachment_id = {t}.id AND p.message_id IN ({messages}))
-             OR EXISTS (SELECT FROM zerver_attachment_scheduled_messages p JOIN zerver_scheduledmessage s
-               ON s.id = p.scheduledmessage_id WHERE p.attachment_id = {t}.id AND {scheduled}))",
-            realm = self.realm,
-            messages = self.message_ids(),
-            scheduled = self.scheduled("s")
-        )
+        format!("{t}.realm_id = {} {there}", self.realm)
     }
 
     /// Whether the avatar of the user `t` is exported, as an SQL condition.

@@ -1,7 +1,7 @@
 //! The rows of a section: what is read from the server, and how each row is written.
 
 use crate::export::json::Row;
-use crate::export::scope::Scope;
+use crate::export::scope::{Found, Scope};
 use crate::export::{Kind, json, subject};
 use crate::postgres::{BinaryRow, integer, quote_identifier};
 use crate::schema::{Encoding, ExportTable, Field, LiveColumn, LiveDifferences, RowList, RowRule, Source};
@@ -11,7 +11,7 @@ use crate::{Error, ErrorKind, Result};
 pub(super) const DEPTH: usize = 3;
 
 /// A section's query and the shape of its rows.
-pub(super) struct Selection {
+pub(super) struct Selection<'a> {
     /// What is read, in the order of `columns`.
     values: Vec<String>,
     /// The query behind the values, without `ORDER BY`.
@@ -22,6 +22,18 @@ pub(super) struct Selection {
     table: String,
     /// The column the rows are in order of.
     order: String,
+    found: &'a Found,
+    wanted: Wanted,
+}
+
+/// Which of the rows are exported: what a query does not tell by itself.
+#[derive(Clone, Copy)]
+enum Wanted {
+    All,
+    /// Those whose value at this place is an exported message.
+    OfMessage(usize),
+    /// Those with an exported message or one to be sent later in the lists at these places.
+    OfMessages(usize, usize),
 }
 
 struct Column {
@@ -39,6 +51,8 @@ pub(super) enum How {
     Value(Encoding),
     /// Numbers with commas between.
     Ids,
+    /// The same, those of exported messages only.
+    MessageIds,
     /// The names of the bits of a number.
     Flags,
 }
@@ -53,20 +67,20 @@ struct Expression {
 const COLORS: &str = "#76ce90,#fae589,#a6c7e5,#e79ab5,#bfd56f,#f4ae55,#b0a5fd,#addfe5,#f5ce6e,#c2726a,#94c849,#bd86e5,\
                       #ee7e4a,#a6dcbf,#95a5fd,#53a063,#9987e1,#e4523d,#c2c2c2,#4f8de4,#c6a8ad,#e7cc4d,#c8bebf,#a47462";
 
-impl Selection {
+impl<'a> Selection<'a> {
     /// What `section` asks for.
-    pub(super) fn new(scope: &Scope<'_>, section: &RowList, facts: &RealmFacts) -> Result<Self> {
+    pub(super) fn new(scope: &Scope<'a>, section: &RowList, facts: &RealmFacts) -> Result<Self> {
         Self::whole(scope, section, facts, &condition(scope, section))
     }
 
     /// The section's columns of the rows for which `condition` holds.
-    pub(super) fn whole(scope: &Scope<'_>, section: &RowList, facts: &RealmFacts, condition: &str) -> Result<Self> {
+    pub(super) fn whole(scope: &Scope<'a>, section: &RowList, facts: &RealmFacts, condition: &str) -> Result<Self> {
         let table = scope.schema.table(section.table())?;
         if section.rows == RowRule::CrossRealmBots {
             return Ok(Self::cross_realm_bots(scope, section, facts));
         }
         if facts.live.lacks(section.table()) {
-            return Ok(Self::nothing(section, table));
+            return Ok(Self::nothing(scope, section, table));
         }
         let mut joins = "";
         let mut columns = Vec::new();
@@ -84,18 +98,32 @@ impl Selection {
             Some(Source::Column { column, .. }) => quote_identifier(column),
             _ => "id".to_owned(),
         };
-        Ok(Self {
+        let mut made = Self {
             values: expressions,
             rest,
             columns,
             flags: &scope.schema.user_message_flags,
             table: section.key.clone(),
             order,
-        })
+            found: scope.found,
+            wanted: Wanted::All,
+        };
+        made.wanted = match section.rows {
+            RowRule::Reactions => Wanted::OfMessage(made.position("message_id")?),
+            RowRule::Attachments => {
+                let list = |how: fn(&How) -> bool| made.columns.iter().position(|column| how(&column.how));
+                match (list(|how| matches!(how, How::MessageIds)), list(|how| matches!(how, How::Ids))) {
+                    (Some(messages), Some(scheduled)) => Wanted::OfMessages(messages, scheduled),
+                    _ => Wanted::All,
+                }
+            }
+            _ => Wanted::All,
+        };
+        Ok(made)
     }
 
     /// A list of a table that is not there.
-    fn nothing(section: &RowList, table: &ExportTable) -> Self {
+    fn nothing(scope: &Scope<'a>, section: &RowList, table: &ExportTable) -> Self {
         Self {
             values: vec!["NULL".to_owned(); table.fields.len()],
             rest: "FROM (SELECT 0 AS id) t WHERE false".to_owned(),
@@ -103,10 +131,12 @@ impl Selection {
             flags: &[],
             table: section.key.clone(),
             order: "id".to_owned(),
+            found: scope.found,
+            wanted: Wanted::All,
         }
     }
 
-    fn cross_realm_bots(scope: &Scope<'_>, section: &RowList, facts: &RealmFacts) -> Self {
+    fn cross_realm_bots(scope: &Scope<'a>, section: &RowList, facts: &RealmFacts) -> Self {
         let recipient = if scope.schema.personal_recipients { "t.recipient_id" } else { "NULL::int" };
         let condition =
             if facts.is_system_realm { "false".to_owned() } else { format!("t.id IN ({})", scope.cross_realm_bots()) };
@@ -121,6 +151,8 @@ impl Selection {
             ],
             table: section.key.clone(),
             order: "id".to_owned(),
+            found: scope.found,
+            wanted: Wanted::All,
         }
     }
 
@@ -162,6 +194,18 @@ impl Selection {
         &self.columns[column].prefix
     }
 
+    /// Whether a row is exported.
+    pub(super) fn wants(&self, row: BinaryRow<'_>) -> Result<bool> {
+        Ok(match self.wanted {
+            Wanted::All => true,
+            Wanted::OfMessage(column) => self.found.has(row.integer(column)?),
+            Wanted::OfMessages(messages, scheduled) => {
+                row.bytes(scheduled).is_some_and(|ids| !ids.is_empty())
+                    || numbers(row.bytes(messages).unwrap_or_default()).any(|id| self.found.has(id))
+            }
+        })
+    }
+
     /// Writes one row as an object, without the comma before it.
     pub(super) fn write(&self, out: &mut Vec<u8>, row: BinaryRow<'_>) -> Result<()> {
         let mut object = Row::begin(out, DEPTH - 1);
@@ -178,7 +222,11 @@ impl Selection {
                     Ok(())
                 }
                 (ids, How::Ids) => {
-                    list(out, ids.unwrap_or_default());
+                    list(out, numbers(ids.unwrap_or_default()));
+                    Ok(())
+                }
+                (ids, How::MessageIds) => {
+                    list(out, numbers(ids.unwrap_or_default()).filter(|id| self.found.has(*id)));
                     Ok(())
                 }
             };
@@ -213,21 +261,32 @@ impl Column {
                 };
                 Self::new(&field.key, column, How::Value(encoding))
             }
-            Source::Ids { .. } => Self::new(&field.key, "", How::Ids),
+            Source::Ids { references, .. } => {
+                let messages = references.as_deref() == Some("zerver_message");
+                Self::new(&field.key, "", if messages { How::MessageIds } else { How::Ids })
+            }
         }
     }
 }
 
-fn list(out: &mut Vec<u8>, ids: &[u8]) {
+/// Numbers with commas between.
+fn numbers(text: &[u8]) -> impl Iterator<Item = i64> {
+    let numbers = text.split(|byte| *byte == b',').map(|digits| std::str::from_utf8(digits).unwrap_or_default());
+    numbers.filter_map(|digits| digits.parse().ok())
+}
+
+fn list(out: &mut Vec<u8>, ids: impl Iterator<Item = i64>) {
     out.push(b'[');
-    if !ids.is_empty() {
-        for (at, id) in ids.split(|byte| *byte == b',').enumerate() {
-            if at > 0 {
-                out.push(b',');
-            }
-            json::line(out, DEPTH + 1);
-            out.extend_from_slice(id);
+    let mut any = false;
+    for id in ids {
+        if any {
+            out.push(b',');
         }
+        any = true;
+        json::line(out, DEPTH + 1);
+        json::number(out, id);
+    }
+    if any {
         json::line(out, DEPTH);
     }
     out.push(b']');
@@ -303,25 +362,28 @@ fn condition(scope: &Scope<'_>, section: &RowList) -> String {
             scope.personal_recipients(),
             scope.group_recipients()
         ),
-        RowRule::Reactions => within("message_id", &scope.message_ids()),
+        // Which of them are exported, their ids tell.
+        RowRule::Reactions => within("message_id", &format!("SELECT id FROM zerver_message WHERE realm_id = {realm}")),
         RowRule::Clients => {
             let users = format!("{} INTERSECT ({})", scope.users(), scope.consenting());
             format!(
                 "t.id IN (SELECT client_id FROM zerver_useractivity WHERE user_profile_id IN ({users})
                  UNION SELECT client_id FROM zerver_userstatus WHERE user_profile_id IN ({users})
                  UNION SELECT s.sending_client_id FROM zerver_scheduledmessage s WHERE {}
-                 UNION SELECT m.sending_client_id FROM zerver_message m WHERE {})",
+                 UNION SELECT unnest('{{{}}}'::int8[]))",
                 scope.scheduled("s"),
-                scope.messages("m")
+                scope.found.clients.iter().map(i64::to_string).collect::<Vec<_>>().join(",")
             )
         }
         RowRule::Messages => scope.messages("t"),
-        RowRule::UserMessages => match scope.kind {
-            Kind::Full | Kind::Public => within("user_profile_id", &scope.normal_users()),
-            Kind::FullWithConsent => {
-                within("user_profile_id", &format!("({}) INTERSECT ({})", scope.normal_users(), scope.consenting()))
-            }
-        },
+        RowRule::UserMessages => {
+            let users = match scope.kind {
+                Kind::Full | Kind::Public => scope.normal_users(),
+                Kind::FullWithConsent => format!("({}) INTERSECT ({})", scope.normal_users(), scope.consenting()),
+            };
+            // As a value, so that rows are looked up one by one, in the order of the index, and not joined and sorted.
+            format!("({}) IS TRUE", within("user_profile_id", &users))
+        }
         RowRule::Attachments => scope.attachments("t"),
         rule @ (RowRule::Subject { .. }
         | RowRule::SubjectRecipients
@@ -423,10 +485,9 @@ fn is_preference(scope: &Scope<'_>, users: &ExportTable, field: &Field) -> bool 
         && scope.schema.table("zerver_realmuserdefault").is_ok_and(default)
 }
 
-/// The ids of a list, those of exported rows only.
+/// The ids of a list; which messages are exported is told elsewhere.
 fn ids(scope: &Scope<'_>, pairs: &str, of: &str, are: &str) -> String {
     let exported = match are {
-        "message_id" => format!("AND p.{are} IN ({})", scope.message_ids()),
         "scheduledmessage_id" => {
             format!("AND p.{are} IN (SELECT s.id FROM zerver_scheduledmessage s WHERE {})", scope.scheduled("s"))
         }

@@ -7,7 +7,7 @@ use crate::schema::{Encoding, RowRule};
 /// Ids of the messages that concern a user: sent, received directly, or reacted to.
 pub(super) fn message_ids(realm: i64, user: i64) -> String {
     format!(
-        "SELECT m.id FROM (SELECT id FROM zerver_message WHERE realm_id = {realm} AND sender_id = {user}
+        "SELECT m.id, NULL::int FROM (SELECT id FROM zerver_message WHERE realm_id = {realm} AND sender_id = {user}
          UNION SELECT id FROM zerver_message WHERE recipient_id IN (
              SELECT s.recipient_id FROM zerver_subscription s JOIN zerver_recipient r ON r.id = s.recipient_id
              WHERE s.user_profile_id = {user} AND r.type IN (1, 3))
@@ -36,7 +36,7 @@ pub(super) fn condition(rule: &RowRule, user: i64) -> String {
 }
 
 /// Adds what a user has of a message to its row.
-pub(super) fn with_flags(selection: &mut Selection, user: i64) {
+pub(super) fn with_flags(selection: &mut Selection<'_>, user: i64) {
     let flags =
         format!("(SELECT u.flags FROM zerver_usermessage u WHERE u.message_id = t.id AND u.user_profile_id = {user})");
     selection.add("flags", &flags, How::Flags);

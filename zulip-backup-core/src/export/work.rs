@@ -27,9 +27,7 @@ pub(super) enum Job {
 pub(super) struct Shared<'a> {
     pub(super) scope: &'a Scope<'a>,
     pub(super) facts: &'a RealmFacts,
-    pub(super) messages: &'a Messages,
-    /// Ids of all exported messages, sorted.
-    pub(super) ids: &'a [i64],
+    pub(super) messages: &'a Messages<'a>,
     pub(super) copier: &'a FileCopier<'a>,
     pub(super) progress: &'a dyn Progress,
 }
@@ -44,14 +42,14 @@ pub(super) struct Worker<'a> {
 impl pipeline::Worker<Job, Piece> for Worker<'_> {
     fn work(&mut self, job: Job, emit: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
         let Self { shared, reader, cutter } = self;
-        let Shared { scope, facts, messages, ids, copier, progress } = shared;
+        let Shared { scope, facts, messages, copier, progress } = shared;
         match job {
             Job::List { file, list, place } => {
                 let selection = Selection::new(scope, list, facts)?;
                 lists::write(reader, cutter, (file, &list.key, place), &selection, *progress, emit)
             }
             Job::Messages { first, ids: range } => {
-                messages.write(reader, cutter, &Stretch { first, ids: &ids[range] }, *progress, emit)
+                messages.write(reader, cutter, &Stretch { first, ids: &scope.found.ids[range] }, *progress, emit)
             }
             Job::Files { folder, items } => copier.copy(folder, &items, cutter, emit),
         }

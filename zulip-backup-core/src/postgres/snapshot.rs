@@ -40,11 +40,13 @@ impl std::fmt::Display for Purpose {
 
 /// What every session that reads rows sets, so that the text of a value depends on nothing but the value: what pg_dump
 /// sets for the same reason.
+///
+/// And no query is compiled: on a million messages that took two thirds of an export's time.
 const SESSION: &str = "
     SET datestyle = ISO; SET intervalstyle = POSTGRES; SET extra_float_digits = 3; SET bytea_output = hex;
     SET synchronize_seqscans = off; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;
     SET row_security = off; SET search_path = pg_catalog; SET quote_all_identifiers = off; SET timezone = 'UTC';
-    SET lock_timeout = '60s'";
+    SET lock_timeout = '60s'; SET jit = off";
 
 /// A snapshot, held by a leading connection and shared with others. All see the same rows, whatever is written meanwhile.
 pub struct Snapshot {
