@@ -1,5 +1,5 @@
 //! A model of upstream's method, in Python: `benches/model/export.py` tells what it does and what it leaves out. Upstream's
-//! own exporter takes several times as long: all rows go through Django.
+//! own exporter takes longer: all rows go through Django.
 
 use std::process::Command;
 
