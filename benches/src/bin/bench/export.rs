@@ -17,6 +17,9 @@ use crate::{Result, host, mebibytes};
 /// machine disturbs.
 const ROUNDS: usize = 3;
 
+/// The archives an export can be, by their ending, and how many times the COPY's time one may take.
+const ARCHIVES: [(&str, Option<f64>); 2] = [("tar.gz", Some(6.0)), ("tar.zst", None)];
+
 /// All of it, on a server that has come to rest.
 pub(crate) fn measure(
     tool: &Utf8Path,
@@ -48,8 +51,26 @@ pub(crate) fn measure(
     table.add(&format!("the same rows: psql, COPY … (FORMAT binary), best of {ROUNDS}"), &copied, None);
     table.add(&format!("export, directory, best of {ROUNDS}"), &ours, Some(tree_bytes(&directory)?));
     table.goal(Goal::at_most("export to a directory, wall vs COPY", ours.wall / copied.wall, 2.0));
-    table.goal(Goal::at_most("export to a directory, peak memory in MiB", mebibytes(ours.peak_bytes), 128.0));
+    let validate = ["validate", "--no-progress", "-q", directory.as_str()];
+    let validated = run(Command::new(tool).args(validate), &[0, 1])?;
+    table.add("validate, of the directory", &validated, None);
+    table.goal(Goal::at_most("validate vs the export to a directory, wall", validated.wall / ours.wall, 1.0));
     std::fs::remove_dir_all(&directory)?;
+    host::flush()?;
+    let mut peak_bytes = ours.peak_bytes;
+    for (ending, limit) in ARCHIVES {
+        let archive = work.join(format!("export.{ending}"));
+        let measured = export(tool, server, rows.realm, &archive)?;
+        table.add(&format!("export, .{ending}"), &measured, Some(std::fs::metadata(&archive)?.len()));
+        if let Some(limit) = limit {
+            let name = format!("export to .{ending}, wall vs COPY");
+            table.goal(Goal::at_most(name, measured.wall / copied.wall, limit));
+        }
+        peak_bytes = peak_bytes.max(measured.peak_bytes);
+        std::fs::remove_file(&archive)?;
+        host::flush()?;
+    }
+    table.goal(Goal::at_most("exports, most peak memory in MiB", mebibytes(peak_bytes), 128.0));
     match python {
         Some(python) => model::measure(python, server, &rows, work, table)?,
         None => println!("(no Python with psycopg and orjson: the model of upstream's method is left out)"),
