@@ -30,7 +30,7 @@ pub use restore::RestoreArgs;
 pub use schema::SchemaArgs;
 pub use site::SiteArgs;
 pub use utility::{CompletionsArgs, ManArgs};
-pub use validate::ValidateArgs;
+pub use validate::{DiffArgs, ValidateArgs};
 
 /// Back up, verify, restore and rehearse whole Zulip servers.
 ///
@@ -69,6 +69,7 @@ pub enum Verb {
     Export(ExportArgs),
     ExportUser(ExportUserArgs),
     Validate(ValidateArgs),
+    Diff(DiffArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),

@@ -64,6 +64,7 @@ fn execute(args: Args, words: Vec<OsString>) -> u8 {
         Verb::Export(verb) => export::run(session, &verb),
         Verb::ExportUser(verb) => export::user(session, &verb),
         Verb::Validate(verb) => validate::run(session, &verb),
+        Verb::Diff(verb) => validate::diff(session, &verb),
         Verb::Schema(verb) => schema::run(console, &verb),
         Verb::Completions(verb) => utility::completions(&verb),
         Verb::Man(verb) => utility::man(&verb),

@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod backup;
 pub mod codec;
+pub mod diff;
 pub mod drill;
 mod error;
 pub mod export;

@@ -33,6 +33,7 @@
 
 mod directory;
 mod listing;
+mod parallel;
 mod rows;
 mod scan;
 mod tarball;
@@ -47,6 +48,7 @@ use directory::Directory;
 use tarball::Tarball;
 
 pub use listing::{Listing, Member, MessageFile, message_file_number};
+pub use parallel::Work;
 pub use rows::{Item, Place, Row, RowReader};
 pub use typed::Rows;
 
@@ -127,6 +129,14 @@ impl Package {
         match &self.source {
             Source::Directory(directory) => Ok(directory.listing()),
             Source::Tarball(tarball) => tarball.listing(),
+        }
+    }
+
+    /// Its files, where they are known without reading.
+    fn known(&self) -> Option<&Listing> {
+        match &self.source {
+            Source::Directory(directory) => Some(directory.listing()),
+            Source::Tarball(tarball) => tarball.known(),
         }
     }
 

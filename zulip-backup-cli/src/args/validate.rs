@@ -1,4 +1,4 @@
-//! The verbs that look at an export: `validate`.
+//! The verbs that look at exports: `validate` and `diff`.
 
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum, ValueHint};
@@ -49,4 +49,32 @@ impl From<KindArg> for Kind {
             KindArg::Public => Self::Public,
         }
     }
+}
+
+/// Show what differs between two exports
+///
+/// Compares by file, table and row, whatever the layout of the JSON, and in whichever file a message lies; an export may be
+/// a directory or a tarball. Rows are told apart by their ids, uploaded files by their content. Exits with 1 if anything
+/// differs.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  What changed since yesterday?
+    zulip-backup diff /srv/exports/yesterday /srv/exports/today
+
+  Is the tarball what the directory is?
+    zulip-backup diff zulip-export zulip-export.tar.gz")]
+pub struct DiffArgs {
+    /// First export
+    #[arg(value_name = "A", value_hint = ValueHint::AnyPath)]
+    pub a: Utf8PathBuf,
+    /// Second export
+    #[arg(value_name = "B", value_hint = ValueHint::AnyPath)]
+    pub b: Utf8PathBuf,
+    /// How many rows and files of each difference to name; all are counted
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: u32,
+    /// How many threads [default: the machine's processors]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
 }

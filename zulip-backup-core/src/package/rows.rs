@@ -109,6 +109,17 @@ impl<'a> Row<'a> {
         self.origin.after(self.before)
     }
 
+    /// The row's bytes as text, which JSON has to be.
+    ///
+    /// # Errors
+    /// `Damaged` with file, line and column where they are not UTF-8.
+    pub fn text(&self) -> Result<&'a str> {
+        std::str::from_utf8(self.bytes).map_err(|error| {
+            let place = self.place().after(&self.bytes[..error.valid_up_to()]);
+            fault(self.name, place, "what stands here is not UTF-8")
+        })
+    }
+
     /// The row as a type of the caller.
     ///
     /// # Errors

@@ -50,6 +50,10 @@ impl Tarball {
         self.file_bytes
     }
 
+    pub(super) fn known(&self) -> Option<&Listing> {
+        self.listing.get()
+    }
+
     pub(super) fn listing(&self) -> Result<&Listing> {
         if self.listing.get().is_none() {
             self.visit(&mut |_, _| Ok(Go::On), &mut |_| Ok(()))?;

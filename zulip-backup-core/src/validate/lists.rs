@@ -77,7 +77,8 @@ impl Lists<'_> {
                 Item::Row(row) => {
                     let Some(parser) = &mut parser else { continue };
                     self.rows += 1;
-                    match parser.parse(row.bytes) {
+                    // A string that is only looked over is not proved to be UTF-8 on the way.
+                    match parser.parse(row.text()?) {
                         Ok(()) => self.row(parser, sink),
                         Err(error) if error.is_data() => {
                             let error = row.fault(&error).to_string();

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::package::{Go, Member, Package, message_file_number, read_small};
 use crate::schema::ExportSchema;
 use crate::validate::facts::Facts;
 use crate::validate::lists;
-use crate::validate::messages::{Judge, broken};
+use crate::validate::messages::Judge;
 use crate::validate::records::{DIRECTORIES, Records};
 use crate::validate::shape::Shape;
 use crate::validate::sidecars::{SMALL, Sidecars, declaration};
@@ -152,74 +151,15 @@ fn each(
     )
 }
 
-/// Larger files of a tarball are checked while they are read, not by another thread.
-const HANDED_OVER: u64 = 64 << 20;
-
 /// Checks all files with messages, `jobs` at a time.
 pub(super) fn messages(package: &Package, judge: &Judge<'_>, jobs: usize, progress: &dyn Progress) -> Result<()> {
-    let listing = package.listing()?;
-    let files = listing.message_files();
-    if files.is_empty() {
-        return Ok(());
-    }
-    if !package.is_random_access() {
-        let wanted = files.iter().map(|file| file.member.name.clone()).collect();
-        return streamed(package, judge, jobs, progress, &wanted);
-    }
-    let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let worker = || {
-        while !stopped.load(Ordering::Relaxed) {
-            let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-            let checked = progress
-                .checkpoint()
-                .and_then(|()| package.open_member(&file.member.name))
-                .and_then(|mut content| judge.file(&file.member.name, file.number, &mut content));
-            progress.advance(TASK, file.member.size);
-            checked.inspect_err(|_| stopped.store(true, Ordering::Relaxed))?;
-        }
-        Ok(())
-    };
-    std::thread::scope(|scope| {
-        let others: Vec<_> = (1..jobs.min(files.len())).map(|_| scope.spawn(worker)).collect();
-        let first = worker();
-        others.into_iter().map(|other| other.join().unwrap_or_else(|_| Err(broken()))).fold(first, Result::and)
-    })
-}
-
-/// One thread reads the tarball, others check what it hands over: whole files through a short queue.
-fn streamed(
-    package: &Package,
-    judge: &Judge<'_>,
-    jobs: usize,
-    progress: &dyn Progress,
-    wanted: &BTreeSet<String>,
-) -> Result<()> {
-    let (sender, receiver) = crossbeam_channel::bounded::<(String, u64, Vec<u8>)>(jobs);
-    let worker = |receiver: crossbeam_channel::Receiver<(String, u64, Vec<u8>)>| {
-        for (name, number, bytes) in receiver {
-            judge.file(&name, number, &mut bytes.as_slice())?;
-        }
-        Ok(())
-    };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..jobs)
-            .map(|_| {
-                let receiver = receiver.clone();
-                scope.spawn(move || worker(receiver))
-            })
-            .collect();
-        drop(receiver);
-        let visited = each(package, progress, Some(wanted), &mut |member, content| {
-            let number = message_file_number(&member.name).unwrap_or_default();
-            if member.size > HANDED_OVER {
-                return judge.file(&member.name, number, content);
-            }
-            let bytes = read_small(&member.name, content, HANDED_OVER)?;
-            // Nobody receives any more where all workers failed; their error comes below.
-            sender.send((member.name.clone(), number, bytes)).map_err(|_| broken())
-        });
-        drop(sender);
-        let worked = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(broken())));
-        worked.fold(Ok(()), Result::and).and(visited)
-    })
+    package.for_each(
+        jobs,
+        &|name| message_file_number(name).is_some(),
+        &|member, content| judge.file(&member.name, message_file_number(&member.name).unwrap_or_default(), content),
+        &|bytes| {
+            progress.advance(TASK, bytes);
+            progress.checkpoint()
+        },
+    )
 }

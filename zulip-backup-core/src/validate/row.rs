@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::schema::Encoding;
 use crate::validate::shape::{Shape, ValueShape};
@@ -58,14 +58,12 @@ impl<'s> RowParser<'s> {
     }
 
     /// Reads a row. Its faults are in `faults`; the error is one of JSON.
-    pub(super) fn parse(&mut self, row: &[u8]) -> Result<(), serde_json::Error> {
+    pub(super) fn parse(&mut self, row: &str) -> Result<(), serde_json::Error> {
         self.cells.fill(Cell::Missing);
         self.texts.clear();
         self.ids.clear();
         self.faults.clear();
         self.reordered = false;
-        // A string that is only looked over is not proved to be UTF-8 on the way.
-        let row = std::str::from_utf8(row).map_err(|_| serde_json::Error::custom("a row is not UTF-8"))?;
         let mut deserializer = serde_json::Deserializer::from_str(row);
         deserializer.deserialize_map(&mut *self)?;
         deserializer.end()?;

@@ -10,7 +10,7 @@ use crate::validate::messages::{Judge, Seen, broken};
 use crate::validate::read::{self, Base, TASK};
 use crate::validate::rules::Rules;
 use crate::validate::{KindFrom, ValidateOptions, ValidateReport, consistency, counts, privacy, records, sidecars};
-use crate::{Error, ErrorKind, Findings, Progress, Result, Severity, Task, process};
+use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Severity, Task, process};
 
 /// Checks the export at `path`: a directory, or a tarball of one.
 ///
@@ -74,6 +74,12 @@ fn all(
     report.bytes = listing.members.iter().map(|member| member.size).sum();
     report.realm = facts.realm.as_ref().map(|(_, string_id)| string_id.clone());
     report.zulip_version = sidecars.migrations.as_ref().and_then(|migrations| migrations.zulip_version.clone());
+    if !facts.counts.contains_key("realm") {
+        // Everything refers to it: no more than that could be said of anything.
+        let message = "cannot be read to its end: nothing else was compared with it";
+        report.findings.push(Finding::note("not-compared", "realm.json", message));
+        return Ok(());
+    }
     let (kind, from) = sidecars::kind(options.kind, sidecars.consented.is_some(), &facts.exports, &mut report.findings);
     (report.kind, report.kind_from) = (kind, from);
 

@@ -1,0 +1,169 @@
+//! Checking exports: what is sound passes, and every damage is found under its own name.
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a test
+
+#[path = "support/exports.rs"]
+mod exports;
+
+use camino::Utf8Path;
+use exports::{GOLDEN, KINDS, Stage, codes, golden, pack, unpack};
+use zulip_backup_core::export::Kind;
+use zulip_backup_core::validate::{KindFrom, ValidateOptions, ValidateReport, validate};
+use zulip_backup_core::{ErrorKind, Silent};
+
+fn check(path: &Utf8Path) -> ValidateReport {
+    validate(path, &ValidateOptions::default().jobs(2), &Silent).unwrap()
+}
+
+#[test]
+fn zulips_own_exports_are_sound() {
+    for (name, kind) in GOLDEN {
+        let Some(tarball) = golden(name) else { return };
+        let stage = Stage::new();
+        let directory = stage.dir.join("export");
+        unpack(&tarball, &directory);
+        let (of_directory, of_tarball) = (check(&directory), check(&tarball));
+        for report in [&of_directory, &of_tarball] {
+            assert!(codes(&report.findings).is_empty(), "{name}: {report}");
+            assert_eq!((report.kind, report.findings.count("export-kind-unknown")), (kind, 0), "{name}");
+        }
+        let counted = |report: &ValidateReport| (report.rows, report.messages, report.user_messages, report.files);
+        assert_eq!(counted(&of_directory), counted(&of_tarball));
+        let recorded = if kind == Kind::FullWithConsent { KindFrom::ConsentedUserIds } else { KindFrom::RealmExport };
+        assert_eq!(of_directory.kind_from, recorded);
+    }
+}
+
+#[test]
+fn the_export_of_a_single_user_is_refused() {
+    let Some(tarball) = golden("golden-export-single-hamlet") else { return };
+    let error = validate(&tarball, &ValidateOptions::default(), &Silent).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Incompatible);
+}
+
+#[test]
+fn our_own_exports_are_sound() {
+    let stage = Stage::with_sample(2500);
+    for kind in KINDS {
+        let report = check(&stage.of(kind));
+        assert!(codes(&report.findings).is_empty(), "{report}");
+        assert_eq!(report.kind, kind);
+        for extension in ["tar", "tar.gz", "tar.zst"] {
+            let tarball = stage.dir.join(format!("{kind}.{extension}"));
+            pack(&stage.of(kind), &tarball);
+            let packed = check(&tarball);
+            assert!(codes(&packed.findings).is_empty(), "{packed}");
+            assert_eq!((packed.rows, packed.messages), (report.rows, report.messages));
+        }
+    }
+}
+
+/// A tarball of members that nobody has to have made honestly: name, type and content.
+fn tarball(path: &Utf8Path, members: &[(&[u8], u8, &[u8])]) {
+    let mut bytes = Vec::new();
+    for (name, kind, content) in members {
+        let mut header = tar::Header::new_ustar();
+        header.as_ustar_mut().unwrap().name[..name.len()].copy_from_slice(name);
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        header.set_entry_type(tar::EntryType::new(*kind));
+        if matches!(kind, b'1' | b'2') {
+            header.as_ustar_mut().unwrap().linkname[..11].copy_from_slice(b"/etc/passwd");
+        }
+        header.set_cksum();
+        bytes.extend_from_slice(header.as_bytes());
+        bytes.extend_from_slice(content);
+        bytes.resize(bytes.len().next_multiple_of(512), 0);
+    }
+    bytes.resize(bytes.len() + 1024, 0);
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn hostile_tarballs_are_described_and_never_followed() {
+    let stage = Stage::new();
+    let path = stage.dir.join("x.tar");
+    let realm = (&b"export/realm.json"[..], b'0', &b"{}"[..]);
+    for (member, code) in [
+        ((&b"export/../../etc/x"[..], b'0', &b"x"[..]), "hostile-name"),
+        ((b"/etc/x", b'0', b"x"), "hostile-name"),
+        ((b"export/a\xff", b'0', b"x"), "hostile-name"),
+        ((b"export/uploads", b'2', b""), "special-member"),
+        ((b"export/uploads/x", b'1', b""), "special-member"),
+        ((b"export/device", b'3', b""), "special-member"),
+        ((b"export/realm.json", b'0', b"[]"), "duplicate-member"),
+        ((b"other/realm.json", b'0', b"{}"), "foreign-member"),
+        ((b"realm.json", b'0', b"{}"), "foreign-member"),
+    ] {
+        tarball(&path, &[(b"export/", b'5', b""), realm, member]);
+        let report = check(&path);
+        assert_eq!(report.findings.count(code), 1, "{code}: {report}");
+        assert!(!report.is_sound());
+    }
+    tarball(&path, &[realm]);
+    let whole = std::fs::read(&path).unwrap();
+    for (content, code) in [
+        (&whole[..700], "truncated"),
+        (&whole[..1024], "truncated"),
+        (&[&whole[..], b"more"].concat()[..], "trailing-bytes"),
+        (&[&whole[..1024], &[b'x'; 512], &whole[1024..]].concat()[..], "stream-damaged"),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        let report = check(&path);
+        assert_eq!(report.findings.count(code), 1, "{code}: {report}");
+    }
+    // 200 MiB of spaces in some kB: one row without an end.
+    let mut bomb = tar::Header::new_ustar();
+    bomb.set_path("export/realm.json").unwrap();
+    bomb.set_size(200 << 20);
+    bomb.set_entry_type(tar::EntryType::Regular);
+    bomb.set_cksum();
+    let zeros = vec![b' '; 200 << 20];
+    let content = [&bomb.as_bytes()[..], b"{\"zerver_realm\": [\"", &zeros[20..], &[0; 1044]].concat();
+    let path = stage.dir.join("x.tar.zst");
+    std::fs::write(&path, zstd::bulk::compress(&content, 1).unwrap()).unwrap();
+    let report = check(&path);
+    assert!(report.findings.at_least(zulip_backup_core::Severity::Error) > 0, "{report}");
+
+    for (name, content, kind) in [
+        ("nothing", &b""[..], ErrorKind::Damaged),
+        ("text", b"this is no tarball", ErrorKind::Damaged),
+        ("text.gz", b"\x1f\x8b\x08 and nothing else", ErrorKind::Damaged),
+    ] {
+        let path = stage.dir.join(name);
+        std::fs::write(&path, content).unwrap();
+        match validate(&path, &ValidateOptions::default(), &Silent) {
+            Err(error) => assert_eq!(error.kind(), kind, "{name}"),
+            Ok(report) => assert!(!report.is_sound(), "{name}: {report}"),
+        }
+    }
+    let empty = stage.dir.join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    assert_eq!(validate(&empty, &ValidateOptions::default(), &Silent).unwrap_err().kind(), ErrorKind::Damaged);
+    let missing = validate(&stage.dir.join("missing"), &ValidateOptions::default(), &Silent).unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn links_of_a_directory_are_not_followed() {
+    let Some(packed) = golden("golden-export-lear") else { return };
+    let stage = Stage::new();
+    let directory = stage.dir.join("export");
+    unpack(&packed, &directory);
+    std::os::unix::fs::symlink("/etc/passwd", directory.join("uploads/passwd")).unwrap();
+    std::os::unix::fs::symlink("/etc", directory.join("more")).unwrap();
+    let report = check(&directory);
+    assert_eq!(codes(&report.findings).into_iter().collect::<Vec<_>>(), ["special-member"]);
+    assert_eq!(report.findings.count("special-member"), 2, "{report}");
+}
+
+#[test]
+fn a_check_can_be_stopped() {
+    let Some(packed) = golden("golden-export-lear") else { return };
+    let progress = zulip_backup_core::Recorder::default();
+    progress.cancel();
+    let error = validate(&packed, &ValidateOptions::default(), &progress).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+}
