@@ -97,19 +97,7 @@ impl<'a> Writer<'a> {
         self.round += 1;
         let name = format!("w{}-{}", self.number, self.round);
         let realm = self.stage.realm_id;
-        // Files are there before the rows that name them, as Zulip has it.
-        let uploads = self.stage.host.uploads_dir();
-        let path = format!("{realm}/{name}/file.txt");
-        let emoji = format!("{name}.png");
-        for file in [
-            format!("files/{path}"),
-            format!("avatars/{realm}/emoji/images/{emoji}"),
-            format!("avatars/{realm}/emoji/images/{emoji}.original"),
-        ] {
-            let file = uploads.join(file);
-            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-            std::fs::write(file, &name).unwrap();
-        }
+        let (path, emoji) = self.upload(&name);
         let mut transaction = self.client.transaction().unwrap();
         let mut copy = |table: &str, which: &str, changes: &[(&str, String)]| -> i64 {
             let columns: Vec<String> = transaction
@@ -189,7 +177,7 @@ impl<'a> Writer<'a> {
             if message % 5 == 0 {
                 let attachment = insert(format!(
                     "INSERT INTO zerver_attachment (file_name, path_id, is_realm_public, create_time, size, owner_id, realm_id)
-                     VALUES ('file.txt', '{realm}/{name}/file.txt', true, now(), {}, {user}, {realm})
+                     VALUES ('file.txt', '{path}', true, now(), {}, {user}, {realm})
                      ON CONFLICT (path_id) DO UPDATE SET size = excluded.size RETURNING id::int8",
                     name.len()
                 ));
@@ -199,7 +187,30 @@ impl<'a> Writer<'a> {
             }
         }
         transaction.commit().unwrap();
-        // Somebody deletes a message, with all that belongs to it.
+        self.delete();
+    }
+
+    /// Files are there before the rows that name them, as Zulip has it.
+    fn upload(&self, name: &str) -> (String, String) {
+        let realm = self.stage.realm_id;
+        let uploads = self.stage.host.uploads_dir();
+        let path = format!("{realm}/{name}/file.txt");
+        let emoji = format!("{name}.png");
+        for file in [
+            format!("files/{path}"),
+            format!("avatars/{realm}/emoji/images/{emoji}"),
+            format!("avatars/{realm}/emoji/images/{emoji}.original"),
+        ] {
+            let file = uploads.join(file);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, name).unwrap();
+        }
+        (path, emoji)
+    }
+
+    /// Somebody deletes messages, with all that belongs to them.
+    fn delete(&mut self) {
+        let realm = self.stage.realm_id;
         let deleted = self.client.batch_execute(&format!(
             "BEGIN;
              CREATE TEMP TABLE IF NOT EXISTS gone (id int);
