@@ -62,8 +62,8 @@ impl Index {
         let mut index = shared.into_inner().map_err(|_| broken())?;
         index.lists.values_mut().for_each(|rows| rows.sort_unstable());
         let listing = package.listing()?;
-        if let Some(layout) = listing.findings.list.first() {
-            return Err(Error::new(ErrorKind::Damaged, format!("{} has what no export has: {layout}", package.path()))
+        if let Some(first) = listing.findings.list.first() {
+            return Err(Error::new(ErrorKind::Damaged, format!("{} has what no export has: {first}", package.path()))
                 .with_path(package.path())
                 .with_reasons(listing.findings.list.clone()));
         }

@@ -5,11 +5,17 @@ use std::sync::Mutex;
 
 use serde_json::{Map, Value};
 
-use crate::diff::hash::hash;
 use crate::diff::index::{TASK, list_file};
 use crate::diff::report::ListDifference;
 use crate::package::{Item, Package, RowReader};
 use crate::{Progress, Result};
+
+/// What has to be known of a row to pass over it.
+#[derive(serde::Deserialize)]
+struct Id {
+    #[serde(default)]
+    id: Option<i64>,
+}
 
 /// Rows by file, list and id.
 type Found = BTreeMap<(String, String, i64), Map<String, Value>>;
@@ -52,7 +58,7 @@ fn find(package: &Package, lists: &[ListDifference], jobs: usize, progress: &dyn
                     Item::List(key) => wanted = lists.iter().find(|list| list.file == file && list.list == key),
                     Item::Row(row) => {
                         let Some(list) = wanted.filter(|list| !list.changed.first.is_empty()) else { continue };
-                        let Some(id) = hash(row.text()?).map_err(|error| row.fault(&error))?.id else { continue };
+                        let Ok(Id { id: Some(id) }) = row.parse() else { continue };
                         if !list.changed.first.iter().any(|changed| changed.id == id) {
                             continue;
                         }

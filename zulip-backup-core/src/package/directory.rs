@@ -56,7 +56,7 @@ impl Directory {
     pub(super) fn visit(&self, visitor: &mut Visitor<'_>, read: &mut dyn FnMut(u64) -> Result<()>) -> Result<()> {
         for member in &self.listing.members {
             read(0)?;
-            let mut content = self.open_member(&member.name)?;
+            let mut content = Lazy { path: self.root.join(&member.name), file: None };
             let go = visitor(member, &mut content)?;
             read(member.size)?;
             if go == Go::Stop {
@@ -71,6 +71,22 @@ impl Directory {
             return Err(Error::new(ErrorKind::NotFound, format!("{} has no file {name}", self.root)).with_path(name));
         }
         Ok(Box::new(fs::open(&self.root.join(name))?))
+    }
+}
+
+/// A file that is opened when somebody reads it: most uploads are only looked at.
+struct Lazy {
+    path: Utf8PathBuf,
+    file: Option<std::fs::File>,
+}
+
+impl Read for Lazy {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => self.file.insert(fs::open(&self.path).map_err(std::io::Error::other)?),
+        };
+        file.read(buffer)
     }
 }
 
