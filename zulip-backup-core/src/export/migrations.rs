@@ -32,7 +32,8 @@ impl MigrationStatus {
     }
 }
 
-/// An app whose tables are not installed has no line that would be true of it: it is left out.
+/// The lines of each app. An app whose tables are not installed has no line that would be true of it: it is left out. So
+/// are migrations behind the newest that is recorded: an older release of the same tables does not have their files.
 fn status(
     known: BTreeMap<String, Vec<String>>,
     applied: &BTreeMap<String, BTreeSet<String>>,
@@ -44,24 +45,67 @@ fn status(
             if lines.is_empty() {
                 return (app, vec!["(no migrations)".to_owned()]);
             }
-            let recorded = applied.get(&app);
-            let lines = lines.into_iter().map(|line| {
-                let (name, replaced) = line.split_once(' ').unwrap_or((&line, ""));
-                let replaced: usize =
-                    replaced.trim_start_matches('(').split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
-                let has = recorded.is_some_and(|recorded| recorded.contains(name));
-                let before =
-                    recorded.map_or(0, |recorded| recorded.range(..name.to_owned()).count().max(recorded.len()));
-                // Not recorded itself, but all that it replaces: an upgraded server.
-                let mark = match has {
-                    true => "[X]",
-                    false if replaced > 0 && before >= replaced => "[-]",
-                    false => "[ ]",
-                };
-                format!("{mark} {line}")
-            });
-            let lines = lines.collect();
+            let none = BTreeSet::new();
+            let lines = marked(&lines, applied.get(&app).unwrap_or(&none));
             (app, lines)
         })
         .collect()
+}
+
+/// An app's lines, each with its mark.
+fn marked(lines: &[String], recorded: &BTreeSet<String>) -> Vec<String> {
+    let listed: BTreeSet<&str> = lines.iter().map(|line| name(line)).collect();
+    // What a squashed migration replaces has no line of its own.
+    let unlisted = recorded.iter().filter(|name| !listed.contains(name.as_str())).count();
+    let newest = lines.iter().rposition(|line| recorded.contains(name(line)));
+    let lines = &lines[..newest.map_or(lines.len(), |at| at + 1)];
+    let mark = |line: &String| match replaced(line) {
+        _ if recorded.contains(name(line)) => format!("[X] {line}"),
+        // A server that was upgraded, and where `migrate` did not run since.
+        Some(replaced) if unlisted >= replaced => format!("[-] {line}"),
+        _ => format!("[ ] {line}"),
+    };
+    lines.iter().map(mark).collect()
+}
+
+fn name(line: &str) -> &str {
+    line.split(' ').next().unwrap_or(line)
+}
+
+/// How many migrations a squashed one replaces.
+fn replaced(line: &str) -> Option<usize> {
+    line.split_once(" (")?.1.split(' ').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_those_of_a_fresh_an_upgraded_and_an_older_server() {
+        let lines = ["0001_squashed_0003 (3 squashed migrations)", "0004_x", "0005_y"].map(str::to_owned);
+        let marks = |recorded: &[&str]| -> Vec<String> {
+            let recorded = recorded.iter().map(|name| (*name).to_owned()).collect();
+            marked(&lines, &recorded).iter().map(|line| line[..8].to_owned()).collect()
+        };
+        assert_eq!(marks(&["0001_squashed_0003", "0004_x", "0005_y"]), ["[X] 0001", "[X] 0004", "[X] 0005"]);
+        let upgraded = ["0001_a", "0002_b", "0003_c", "0001_squashed_0003", "0004_x", "0005_y"];
+        assert_eq!(marks(&upgraded), ["[X] 0001", "[X] 0004", "[X] 0005"]);
+        assert_eq!(marks(&["0001_a", "0002_b", "0003_c", "0004_x", "0005_y"]), ["[-] 0001", "[X] 0004", "[X] 0005"]);
+        assert_eq!(marks(&["0001_a", "0002_b", "0005_y"]), ["[ ] 0001", "[ ] 0004", "[X] 0005"]);
+        assert_eq!(marks(&["0001_squashed_0003", "0004_x"]), ["[X] 0001", "[X] 0004"]);
+        assert_eq!(marks(&[]), ["[ ] 0001", "[ ] 0004", "[ ] 0005"]);
+    }
+
+    #[test]
+    fn apps_that_are_not_installed_have_no_lines() {
+        let known = BTreeMap::from([
+            ("zilencer".to_owned(), vec!["0001_initial".to_owned()]),
+            ("phonenumber".to_owned(), Vec::new()),
+        ]);
+        assert_eq!(
+            status(known, &BTreeMap::new()),
+            BTreeMap::from([("phonenumber".to_owned(), vec!["(no migrations)".to_owned()])])
+        );
+    }
 }
