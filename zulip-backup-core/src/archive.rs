@@ -32,10 +32,11 @@ pub use manifest::{
     DatabaseFacts, IndexFacts, Link, Manifest, SectionFacts, SnapshotFacts, SourceFacts, TableFacts, ToolFacts,
 };
 pub use name::MemberName;
-pub use reader::{Archive, IndexContent, IndexedArchive};
+pub use reader::{Archive, ArchiveManifest, IndexContent, IndexedArchive};
 pub(crate) use runs::{Part, Run, RunReader, Visit, Walker};
 pub use stream::{StreamArchive, StreamEnd};
 pub(crate) use tar_reader::{End, RawMember, TarReader};
 pub use trailer::{FORMAT_VERSION, TRAILER_BYTES, Trailer};
+pub(crate) use verify::prove;
 pub use verify::{ArchiveKind, Depth, TableCheck, VerifyOptions, VerifyReport, verify};
 pub use writer::{ArchiveWriter, Batch, Block, Written};

@@ -10,7 +10,6 @@ mod execute;
 mod files;
 mod json;
 mod lists;
-mod manifest;
 mod messages;
 mod migrations;
 mod options;
@@ -24,8 +23,9 @@ mod select;
 mod subject;
 mod work;
 
-pub use manifest::{ExportManifest, FilesFacts};
-pub use options::{Compat, ExportOptions, Format, Kind};
+pub use options::{ExportOptions, Format};
 pub use plan::{ExportPlan, PlannedUser, plan};
 pub use realms::{RealmSummary, realms};
 pub use report::ExportReport;
+
+pub use crate::package::{Compat, Kind};

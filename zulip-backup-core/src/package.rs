@@ -4,7 +4,8 @@
 //! every file under one base name. Nothing of it is trusted: names cannot lead out, links and devices are never
 //! followed, lengths are bounded before memory is taken.
 //!
-//! A directory is read at random. A tarball is a stream: [`Package::visit`] hands its files out in the order they come
+//! A directory is read at random, and so is an archive that this program wrote, by its index: [`Package::prove`] compares
+//! all of its bytes with what the index says. Any other tarball is a stream: [`Package::visit`] hands its files out in the order they come
 //! in, as often as it is called. [`Package::is_random_access`] says which of the two is cheap.
 //!
 //! Rows come out typed, one at a time, however large the file is:
@@ -32,10 +33,13 @@
 //! ```
 
 mod directory;
+mod kind;
 mod listing;
+mod manifest;
 mod parallel;
 mod rows;
 mod scan;
+mod sealed;
 mod tarball;
 mod typed;
 
@@ -43,11 +47,14 @@ use std::io::Read;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::{ErrorKind, Result, fs};
+use crate::{ErrorKind, Finding, Findings, Progress, Result, fs};
 use directory::Directory;
+use sealed::Sealed;
 use tarball::Tarball;
 
+pub use kind::{Compat, Kind};
 pub use listing::{Listing, Member, MessageFile, message_file_number};
+pub use manifest::{ExportManifest, FilesFacts};
 pub use parallel::Work;
 pub use rows::{Item, Place, Row, RowReader};
 pub use typed::Rows;
@@ -79,11 +86,14 @@ pub type Visitor<'a> = dyn FnMut(&Member, &mut (dyn Read + Send)) -> Result<Go> 
 pub struct Package {
     path: Utf8PathBuf,
     source: Source,
+    /// What is wrong with the manifest or the index of one of our archives, which is read front to back for that reason.
+    damage: Option<Finding>,
 }
 
 #[derive(Debug)]
 enum Source {
     Directory(Directory),
+    Sealed(Box<Sealed>),
     Tarball(Tarball),
 }
 
@@ -94,12 +104,21 @@ impl Package {
     /// `NotFound`, `Usage` for what is neither a directory nor a regular file, `Damaged` for a file that is no tarball.
     pub fn open(path: impl AsRef<Utf8Path>) -> Result<Self> {
         let path = path.as_ref();
-        let source = if fs::is_dir(path) {
-            Source::Directory(Directory::open(path)?)
-        } else {
-            Source::Tarball(Tarball::open(path)?)
-        };
-        Ok(Self { path: path.to_owned(), source })
+        let made = |source, damage| Self { path: path.to_owned(), source, damage };
+        if fs::is_dir(path) {
+            return Ok(made(Source::Directory(Directory::open(path)?), None));
+        }
+        let tarball = Tarball::open(path)?;
+        match Sealed::open(path, tarball.file()) {
+            Ok(Some(sealed)) => Ok(made(Source::Sealed(Box::new(sealed)), None)),
+            Ok(None) => Ok(made(Source::Tarball(tarball), None)),
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                let damage = Finding::error("manifest-damaged", path.as_str(), error.chain())
+                    .with_hint("the archive was changed after it was written: use another copy");
+                Ok(made(Source::Tarball(tarball), Some(damage)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Where it lies.
@@ -110,13 +129,37 @@ impl Package {
     /// Whether [`Package::open_member`] costs no more than what it reads. Otherwise every call reads the tarball from
     /// its beginning, and [`Package::visit`] is the way to read several files.
     pub fn is_random_access(&self) -> bool {
-        matches!(self.source, Source::Directory(_))
+        !matches!(self.source, Source::Tarball(_))
     }
 
-    /// Bytes a visit reads of the disk at most: the size of a tarball's file, of a directory that of all files.
+    /// The manifest of an archive that this program wrote.
+    pub fn manifest(&self) -> Option<&ExportManifest> {
+        match &self.source {
+            Source::Sealed(sealed) => Some(sealed.manifest()),
+            Source::Directory(_) | Source::Tarball(_) => None,
+        }
+    }
+
+    /// Compares every byte of an archive that this program wrote with what its index says, from `jobs` threads. What is
+    /// wrong comes back; nothing for a directory or any other tarball, which say nothing of their bytes. `task` is advanced
+    /// by the bytes of the file.
+    ///
+    /// # Errors
+    /// `Interrupted`, and what the disk answers.
+    pub fn prove(&self, jobs: usize, task: &'static str, progress: &dyn Progress) -> Result<Findings> {
+        let mut findings = Findings::default();
+        self.damage.iter().for_each(|damage| findings.push(damage.clone()));
+        if let Source::Sealed(sealed) = &self.source {
+            findings.extend(sealed.prove(jobs, task, progress)?);
+        }
+        Ok(findings)
+    }
+
+    /// Bytes a visit reads at most: the size of a tarball's file, of a directory or an indexed archive that of all files.
     pub fn disk_bytes(&self) -> u64 {
         match &self.source {
             Source::Directory(directory) => directory.listing().members.iter().map(|member| member.size).sum(),
+            Source::Sealed(sealed) => sealed.listing().members.iter().map(|member| member.size).sum(),
             Source::Tarball(tarball) => tarball.file_bytes(),
         }
     }
@@ -128,6 +171,7 @@ impl Package {
     pub fn listing(&self) -> Result<&Listing> {
         match &self.source {
             Source::Directory(directory) => Ok(directory.listing()),
+            Source::Sealed(sealed) => Ok(sealed.listing()),
             Source::Tarball(tarball) => tarball.listing(),
         }
     }
@@ -136,6 +180,7 @@ impl Package {
     fn known(&self) -> Option<&Listing> {
         match &self.source {
             Source::Directory(directory) => Some(directory.listing()),
+            Source::Sealed(sealed) => Some(sealed.listing()),
             Source::Tarball(tarball) => tarball.known(),
         }
     }
@@ -160,6 +205,7 @@ impl Package {
     pub fn visit(&self, visitor: &mut Visitor<'_>, read: &mut dyn FnMut(u64) -> Result<()>) -> Result<()> {
         match &self.source {
             Source::Directory(directory) => directory.visit(visitor, read),
+            Source::Sealed(sealed) => sealed.visit(visitor, read),
             Source::Tarball(tarball) => tarball.visit(visitor, read),
         }
     }
@@ -171,6 +217,7 @@ impl Package {
     pub fn open_member(&self, name: &str) -> Result<Box<dyn Read + Send>> {
         match &self.source {
             Source::Directory(directory) => directory.open_member(name),
+            Source::Sealed(sealed) => sealed.open_member(name),
             Source::Tarball(tarball) => tarball.open_member(name),
         }
     }

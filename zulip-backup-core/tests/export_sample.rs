@@ -4,12 +4,14 @@
 #[path = "support/stage.rs"]
 mod stage;
 
+use camino::Utf8Path;
 use serde_json::Value;
 use stage::{read, stage};
 use zulip_backup_core::codec::Digest;
 use zulip_backup_core::export::{ExportOptions, Kind, plan};
 use zulip_backup_core::postgres::{Purpose, Snapshot};
-use zulip_backup_core::{ErrorKind, Recorder, Silent};
+use zulip_backup_core::validate::{KindFrom, ValidateOptions, validate};
+use zulip_backup_core::{ErrorKind, Recorder, Severity, Silent};
 
 #[test]
 fn every_kind_is_whole_and_the_same_every_time() {
@@ -90,6 +92,30 @@ fn archives_hold_the_same_files_and_are_the_same_every_time() {
         assert_eq!(manifest["rows"]["realm"]["zerver_realm"], 1);
         let members = index.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"{\"member\""));
         assert_eq!(manifest["index"]["members"], members.count());
+        let checked = validate(&report.path, &ValidateOptions::default(), &Silent).unwrap();
+        assert!(checked.is_sound() && checked.findings.at_least(Severity::Warning) == 0, "{checked}");
+        assert_eq!((checked.kind_from, checked.messages), (KindFrom::Manifest, report.messages));
+        every_changed_byte_is_noticed(&stage.dir.join(format!("changed.{ending}")), bytes);
+        let error = zulip_backup_core::archive::Archive::open(&report.path).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.hint().unwrap().contains("validate"), "{error:?}");
+    }
+}
+
+/// Wherever a bit is flipped, be it in an upload that nobody reads.
+fn every_changed_byte_is_noticed(path: &Utf8Path, mut bytes: Vec<u8>) {
+    let step = bytes.len() / 40;
+    for place in (0..bytes.len()).step_by(step).map(|start| start + step / 3).chain([bytes.len() - 40]) {
+        let place = place.min(bytes.len() - 1);
+        bytes[place] ^= 0x10;
+        std::fs::write(path, &bytes).unwrap();
+        if let Ok(checked) = validate(path, &ValidateOptions::default(), &Silent) {
+            assert!(
+                checked.findings.at_least(Severity::Warning) > 0,
+                "nobody noticed the bit at {place} of {path}: {checked}"
+            );
+        }
+        bytes[place] ^= 0x10;
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Findings;
+use crate::archive::{ArchiveManifest, member};
 use crate::codec::{Compression, Digest};
 
 /// What an archive is, when and of what it was made, and what must be in it: `zulip-backup/manifest.json`.
@@ -195,5 +196,23 @@ impl Manifest {
     /// Rows of all tables together.
     pub fn rows(&self) -> u64 {
         self.database.iter().flat_map(|database| &database.tables).map(|table| table.rows).sum()
+    }
+}
+
+impl ArchiveManifest for Manifest {
+    fn format(&self) -> u16 {
+        self.format
+    }
+
+    fn compression(&self) -> Compression {
+        self.compression
+    }
+
+    fn index(&self) -> &IndexFacts {
+        &self.index
+    }
+
+    fn may_be_in(root: &str) -> bool {
+        root == member::ROOT
     }
 }

@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::archive::index::{Frame, IndexReader};
 use crate::archive::stream::StreamArchive;
-use crate::archive::{Manifest, TRAILER_BYTES, Trailer, member};
+use crate::archive::{IndexFacts, Manifest, TRAILER_BYTES, Trailer, member};
 use crate::codec::{Compression, Digest, FrameDecoder, Hasher, StreamDecoder, detect};
 use crate::{Error, ErrorKind, Finding, Result, fs};
 
@@ -39,16 +39,7 @@ impl Archive {
                 .with_path(path)
                 .with_hint("whatever wrote it did not finish: use another copy"));
         }
-        let mut tail = [0; TRAILER_BYTES];
-        if let Some(start) = file_bytes.checked_sub(TRAILER_BYTES as u64) {
-            file.read_exact_at(&mut tail, start).map_err(|error| Error::io("read", path, error))?;
-        }
-        let opened = Trailer::decode(&tail, file_bytes).and_then(|found| {
-            let Some((compression, trailer)) = found else { return Ok(None) };
-            let file = file.try_clone().map_err(|error| Error::io("open", path, error))?;
-            IndexedArchive::new(path, file, file_bytes, compression, trailer).map(Some)
-        });
-        let damage = match opened {
+        let damage = match IndexedArchive::open(path, &file) {
             Ok(Some(archive)) => return Ok(Self::Indexed(Box::new(archive))),
             Ok(None) => None,
             Err(error) if error.kind() == ErrorKind::Damaged => {
@@ -104,18 +95,50 @@ impl Archive {
     }
 }
 
-/// One of our archives, its manifest read and its digest compared.
+/// What a manifest says of the archive it is in.
+pub trait ArchiveManifest: serde::de::DeserializeOwned {
+    /// Version of the archive format.
+    fn format(&self) -> u16;
+
+    /// How the archive is compressed.
+    fn compression(&self) -> Compression;
+
+    /// Where the index is.
+    fn index(&self) -> &IndexFacts;
+
+    /// Whether archives with such a manifest may have their members in this directory.
+    fn may_be_in(root: &str) -> bool;
+}
+
+/// One of our archives, its manifest read and its digest compared: a backup's, unless said otherwise.
 #[derive(Debug)]
-pub struct IndexedArchive {
+pub struct IndexedArchive<M = Manifest> {
     path: Utf8PathBuf,
     file: Arc<File>,
     file_bytes: u64,
     compression: Compression,
     trailer: Trailer,
-    manifest: Manifest,
+    /// The directory all members lie in.
+    root: String,
+    manifest: M,
 }
 
-impl IndexedArchive {
+impl<M: ArchiveManifest> IndexedArchive<M> {
+    /// Opens a file by its tail; `None` where it does not end as our archives do.
+    ///
+    /// # Errors
+    /// `Damaged` where it ends so, and the manifest is not what it has to be.
+    pub(crate) fn open(path: &Utf8Path, file: &File) -> Result<Option<Self>> {
+        let failed = |error| Error::io("read", path, error);
+        let file_bytes = file.metadata().map_err(failed)?.len();
+        let mut tail = [0; TRAILER_BYTES];
+        let Some(start) = file_bytes.checked_sub(TRAILER_BYTES as u64) else { return Ok(None) };
+        file.read_exact_at(&mut tail, start).map_err(failed)?;
+        let Some((compression, trailer)) = Trailer::decode(&tail, file_bytes)? else { return Ok(None) };
+        let file = file.try_clone().map_err(|error| Error::io("open", path, error))?;
+        Self::new(path, file, file_bytes, compression, trailer).map(Some)
+    }
+
     fn new(path: &Utf8Path, file: File, file_bytes: u64, compression: Compression, trailer: Trailer) -> Result<Self> {
         let damaged = |what: String| {
             Error::new(ErrorKind::Damaged, format!("the manifest of {path} {what}"))
@@ -132,21 +155,31 @@ impl IndexedArchive {
         stream
             .read_to_end(&mut content)
             .map_err(|error| damaged("cannot be decompressed".to_owned()).with_source(error))?;
-        let content = sole_member(&content, member::MANIFEST)
-            .ok_or_else(|| damaged(format!("is not where the trailer says: no member {} there", member::MANIFEST)))?;
+        let (name, content) = first_member(&content)
+            .ok_or_else(|| damaged("is not where the trailer says: no member there".to_owned()))?;
+        let root = name.strip_suffix("/manifest.json").filter(|root| M::may_be_in(root));
+        let Some(root) = root.map(str::to_owned) else {
+            let other = serde_json::from_slice::<Content>(content).is_ok_and(|manifest| manifest.content.is_some());
+            return Err(if other {
+                Error::new(ErrorKind::Usage, format!("{path} is an export of an organisation, not a backup"))
+                    .with_hint("`zulip-backup validate` checks exports, GNU tar unpacks them")
+            } else {
+                damaged(format!("is not where the trailer says: the member there is {name}"))
+            });
+        };
         let digest = Digest::of(content);
         if digest != trailer.manifest_sha256 {
             return Err(damaged(format!("has SHA-256 {digest}, the trailer says {}", trailer.manifest_sha256)));
         }
-        let manifest: Manifest = serde_json::from_slice(content)
+        let manifest: M = serde_json::from_slice(content)
             .map_err(|error| damaged("is not understood".to_owned()).with_source(error))?;
-        if manifest.compression != compression || manifest.format != trailer.format {
+        if manifest.compression() != compression || manifest.format() != trailer.format {
             return Err(damaged("contradicts the trailer".to_owned()));
         }
-        if manifest.index.archive_offset > trailer.manifest_offset {
+        if manifest.index().archive_offset > trailer.manifest_offset {
             return Err(damaged("says that the index lies behind it".to_owned()));
         }
-        Ok(Self { path: path.to_owned(), file: Arc::new(file), file_bytes, compression, trailer, manifest })
+        Ok(Self { path: path.to_owned(), file: Arc::new(file), file_bytes, compression, trailer, root, manifest })
     }
 
     /// Where it lies.
@@ -165,8 +198,13 @@ impl IndexedArchive {
     }
 
     /// The manifest.
-    pub fn manifest(&self) -> &Manifest {
+    pub fn manifest(&self) -> &M {
         &self.manifest
+    }
+
+    /// The directory all members lie in.
+    pub fn root(&self) -> &str {
+        &self.root
     }
 
     /// The trailer.
@@ -176,14 +214,14 @@ impl IndexedArchive {
 
     /// Reads the index line by line. Its digest is compared at its end: a reader that stops early has not proven it.
     pub fn index(&self) -> Result<IndexReader<IndexContent>> {
-        let facts = self.manifest.index;
+        let facts = *self.manifest.index();
         let start = facts.archive_offset;
         let compressed = FileRange { file: Arc::clone(&self.file), at: start, end: self.trailer.manifest_offset };
         let mut stream = StreamDecoder::new(self.compression, BufReader::with_capacity(256 << 10, compressed))?;
         let mut header = [0; 512];
         stream.read_exact(&mut header).map_err(|error| self.index_damaged("cannot be read").with_source(error))?;
         let header = tar::Header::from_byte_slice(&header).clone();
-        let named = header.path_bytes().as_ref() == member::INDEX.as_bytes();
+        let named = header.path_bytes().as_ref() == member::index(&self.root).as_bytes();
         if !named || header.entry_size().ok() != Some(facts.bytes) {
             return Err(self.index_damaged("is not where the manifest says"));
         }
@@ -203,7 +241,7 @@ impl IndexedArchive {
         buffer: &mut Vec<u8>,
         content: &mut Vec<u8>,
     ) -> Result<()> {
-        if frame.archive_end() > self.manifest.index.archive_offset {
+        if frame.archive_end() > self.manifest.index().archive_offset {
             return Err(self.index_damaged("names a frame behind the members"));
         }
         let length = usize::try_from(frame.archive_bytes).map_err(|_| self.index_damaged("names a frame too large"))?;
@@ -244,15 +282,22 @@ impl IndexedArchive {
     }
 }
 
-/// The content of the one member at the start of `stream`, if it has that name.
-fn sole_member<'a>(stream: &'a [u8], name: &str) -> Option<&'a [u8]> {
+/// Manifests of archives that are no backups say what is in them.
+#[derive(serde::Deserialize)]
+struct Content {
+    content: Option<String>,
+}
+
+/// The name and content of the member at the start of `stream`, if it is a file.
+fn first_member(stream: &[u8]) -> Option<(String, &[u8])> {
     let block = stream.get(..512)?;
     let header = tar::Header::from_byte_slice(block);
-    if header.path_bytes().as_ref() != name.as_bytes() || !header.entry_type().is_file() {
+    if !header.entry_type().is_file() {
         return None;
     }
+    let name = String::from_utf8(header.path_bytes().into_owned()).ok()?;
     let size = usize::try_from(header.entry_size().ok()?).ok()?;
-    stream.get(512..512_usize.checked_add(size)?)
+    Some((name, stream.get(512..512_usize.checked_add(size)?)?))
 }
 
 /// A stretch of a file, read by position: several readers of one file do not disturb each other.

@@ -9,7 +9,7 @@ mod work;
 pub(crate) use walk::{Part, Visit, Walker};
 pub(crate) use work::{each_run, threads};
 
-use crate::archive::{Frame, IndexLine, IndexedArchive, Member};
+use crate::archive::{ArchiveManifest, Frame, IndexLine, IndexedArchive, Member};
 use crate::{Error, ErrorKind, Result};
 
 /// Members, and the frames they lie in.
@@ -104,8 +104,8 @@ impl<I: Iterator<Item = Result<IndexLine>>> RunReader<I> {
     }
 
     /// Compares what was read, once all of it was, with what the manifest says of the index.
-    pub(crate) fn check(&self, archive: &IndexedArchive) -> Result<()> {
-        let facts = archive.manifest().index;
+    pub(crate) fn check<M: ArchiveManifest>(&self, archive: &IndexedArchive<M>) -> Result<()> {
+        let facts = *archive.manifest().index();
         for (what, found, expected) in [
             ("members", self.members, facts.members),
             ("frames", self.frames, facts.frames),

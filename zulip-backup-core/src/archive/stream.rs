@@ -110,7 +110,7 @@ impl StreamArchive {
             let position = tar.source().stream.source().get_ref().count;
             read(position - told)?;
             told = position;
-            let member = match describe(raw) {
+            let member = match describe(member::ROOT, raw) {
                 Ok(member) => member,
                 Err(finding) => {
                     found(finding);
@@ -187,12 +187,12 @@ fn behind_the_end(source: &mut impl Read, whole: bool) -> Option<String> {
     }
 }
 
-/// The member that headers stand for, or why there cannot be one.
-pub(super) fn describe(raw: RawMember) -> Result<Member, Finding> {
+/// The member that headers stand for, or why there cannot be one in an archive whose members lie in `root`.
+pub(super) fn describe(root: &str, raw: RawMember) -> Result<Member, Finding> {
     let shown = || raw.name.escape_ascii().to_string();
     let name = MemberName::new(raw.name.clone())
         .map_err(|bad| Finding::error("hostile-name", shown(), format!("the member's name {bad}")))?;
-    if !name.is_in(member::ROOT.as_bytes()) {
+    if !name.is_in(root.as_bytes()) {
         return Err(Finding::error("foreign-member", name.to_string(), "no Zulip backup has such a member")
             .with_hint("the file is not a Zulip backup, or somebody added to it"));
     }

@@ -1,15 +1,18 @@
 //! Proving an archive: every byte against what the archive says of itself.
 
+mod bytes;
 mod collector;
 mod content;
 mod database;
 mod header;
 mod indexed;
 mod inner_gzip;
+mod proof;
 mod report;
 mod stream;
 mod tail;
 
+pub(crate) use bytes::prove;
 pub use report::{ArchiveKind, TableCheck, VerifyReport};
 
 use std::time::Instant;

@@ -7,9 +7,9 @@ use serde::Serialize;
 use crate::archive::{FORMAT_VERSION, ToolFacts};
 use crate::export::ExportPlan;
 use crate::export::destination::{Destination, Published};
-use crate::export::manifest::{ExportManifest, FilesFacts};
 use crate::export::piece::{Folder, Piece};
 use crate::export::report::Stats;
+use crate::package::{ExportManifest, FilesFacts};
 use crate::{Error, ErrorKind, Finding, Findings, Progress, Result};
 
 /// Takes the pieces.

@@ -6,8 +6,8 @@ mod directory;
 use crate::Result;
 use crate::archive::{Batch, Block, IndexFacts};
 use crate::codec::{Compression, Digest};
-use crate::export::manifest::ExportManifest;
 use crate::export::piece::Folder;
+use crate::package::ExportManifest;
 
 pub(super) use archive::{ArchiveDestination, MemberMaker};
 pub(super) use directory::DirectoryDestination;

@@ -46,6 +46,10 @@ impl Tarball {
         Ok(Self { path: path.to_owned(), file, file_bytes: metadata.len(), compression, listing: OnceLock::new() })
     }
 
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
     pub(super) fn file_bytes(&self) -> u64 {
         self.file_bytes
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Mutex;
 
-use crate::export::Kind;
+use crate::package::Kind;
 use crate::schema::RowRule;
 use crate::validate::facts::Facts;
 use crate::validate::ids::IdSet;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::export::Kind;
+use crate::package::Kind;
 
 /// What may be asked of a check. The default tells the kind from the export itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::export::Kind;
+use crate::package::Kind;
 use crate::schema::{ExportSchema, RowRule};
 use crate::validate::facts::{Facts, Standing, User};
 use crate::validate::links::Uses;

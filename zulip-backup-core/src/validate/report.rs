@@ -5,7 +5,7 @@ use std::fmt;
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
-use crate::export::Kind;
+use crate::package::Kind;
 use crate::units::{bytes, seconds};
 use crate::validate::KindFrom;
 use crate::{Findings, Severity};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::export::Kind;
+use crate::package::Kind;
 use crate::validate::facts::{Facts, Standing};
 use crate::validate::ids::IdSet;
 

@@ -64,6 +64,8 @@ fn all(
     if package.is_random_access() {
         known(package)?;
     }
+    let jobs = if options.jobs == 0 { process::processors().get() } else { options.jobs };
+    report.findings.extend(package.prove(jobs, TASK, progress)?);
     let Base { schema, sidecars, mut facts, records, findings } = read::base(package, progress)?;
     known(package)?;
     let listing = package.listing()?;
@@ -80,14 +82,15 @@ fn all(
         report.findings.push(Finding::note("not-compared", "realm.json", message));
         return Ok(());
     }
-    let (kind, from) = sidecars::kind(options.kind, sidecars.consented.is_some(), &facts.exports, &mut report.findings);
+    let manifest = package.manifest().map(|manifest| manifest.kind);
+    let has_consents = sidecars.consented.is_some();
+    let (kind, from) = sidecars::kind(options.kind, manifest, has_consents, &facts.exports, &mut report.findings);
     (report.kind, report.kind_from) = (kind, from);
 
     let consented = sidecars.consented.as_deref().unwrap_or_default();
     let rules = Rules::new(&facts, kind, consented);
     let shapes = read::message_shapes(schema)?;
     let judge = Judge { shapes: &shapes, facts: &facts, rules: &rules, seen: Mutex::new(Seen::default()) };
-    let jobs = if options.jobs == 0 { process::processors().get() } else { options.jobs };
     read::messages(package, &judge, jobs, progress)?;
     let seen = judge.seen.into_inner().map_err(|_| broken())?;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::export::Kind;
+use crate::package::Kind;
 use crate::schema::ExportSchema;
 use crate::validate::strict::Strict;
 use crate::{Error, ErrorKind, Finding, Findings, Result};
@@ -98,9 +98,11 @@ pub(super) fn declaration(migrations: Option<&Migrations>) -> Result<&'static Ex
 
 /// What kind of export it is.
 ///
-/// Asked for, else told by `consented_user_ids.json`, else by the newest export on record that was running.
+/// Asked for, else told by the manifest, else by `consented_user_ids.json`, else by the newest export on record that was
+/// running.
 pub(super) fn kind(
     asked: Option<Kind>,
+    manifest: Option<Kind>,
     has_consents: bool,
     exports: &BTreeMap<i64, (i64, i64)>,
     findings: &mut Findings,
@@ -111,11 +113,14 @@ pub(super) fn kind(
         3 => Some(Kind::Full),
         _ => None,
     });
-    let (kind, from) = match (asked, has_consents, recorded) {
+    // Where a manifest says it, an export on record may well be another.
+    let recorded = if manifest.is_some() { None } else { recorded };
+    let (kind, from) = match (asked, manifest, has_consents, recorded) {
         (Some(kind), ..) => (kind, KindFrom::Asked),
-        (None, true, _) => (Kind::FullWithConsent, KindFrom::ConsentedUserIds),
-        (None, false, Some(kind)) => (kind, KindFrom::RealmExport),
-        (None, false, None) => {
+        (None, Some(kind), ..) => (kind, KindFrom::Manifest),
+        (None, None, true, _) => (Kind::FullWithConsent, KindFrom::ConsentedUserIds),
+        (None, None, false, Some(kind)) => (kind, KindFrom::RealmExport),
+        (None, None, false, None) => {
             let message = "does not say of which kind the export is: judged as a full one, which may hold everything";
             findings.push(
                 Finding::note("export-kind-unknown", "realm.json zerver_realmexport", message)
@@ -130,6 +135,9 @@ pub(super) fn kind(
     } else if kind != Kind::FullWithConsent && has_consents {
         let message = format!("is there, as in an export with consent, and the export is taken for {kind}");
         findings.push(Finding::error("export-kind-differs", "consented_user_ids.json", message));
+    } else if let Some(manifest) = manifest.filter(|manifest| *manifest != kind) {
+        let message = format!("says that the export is {manifest}, and it is taken for {kind}");
+        findings.push(Finding::error("export-kind-differs", "manifest.json", message));
     } else if let Some(recorded) = recorded.filter(|recorded| *recorded != kind) {
         let message = format!("says that the export is {recorded}, and it is taken for {kind}");
         findings.push(Finding::error("export-kind-differs", "realm.json zerver_realmexport", message));
@@ -143,6 +151,8 @@ pub(super) fn kind(
 pub enum KindFrom {
     /// The caller.
     Asked,
+    /// The manifest of an archive that this program wrote.
+    Manifest,
     /// `consented_user_ids.json` is there.
     ConsentedUserIds,
     /// The newest row of `zerver_realmexport` that is running.

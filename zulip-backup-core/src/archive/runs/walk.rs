@@ -1,7 +1,7 @@
 //! Going through the bytes of one run.
 
 use crate::archive::runs::Run;
-use crate::archive::{Frame, IndexedArchive, Member};
+use crate::archive::{ArchiveManifest, Frame, IndexedArchive, Manifest, Member};
 use crate::codec::FrameDecoder;
 use crate::{Error, Progress, Result};
 
@@ -34,15 +34,15 @@ pub(crate) trait Visit {
 }
 
 /// One thread's tools for reading runs.
-pub(crate) struct Walker<'a> {
-    archive: &'a IndexedArchive,
+pub(crate) struct Walker<'a, M = Manifest> {
+    archive: &'a IndexedArchive<M>,
     decoder: FrameDecoder,
     compressed: Vec<u8>,
     content: Vec<u8>,
 }
 
-impl<'a> Walker<'a> {
-    pub(crate) fn new(archive: &'a IndexedArchive) -> Result<Self> {
+impl<'a, M: ArchiveManifest> Walker<'a, M> {
+    pub(crate) fn new(archive: &'a IndexedArchive<M>) -> Result<Self> {
         let decoder = FrameDecoder::new(archive.compression())?;
         Ok(Self { archive, decoder, compressed: Vec::new(), content: Vec::new() })
     }

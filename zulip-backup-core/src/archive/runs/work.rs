@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 use std::thread;
 
-use crate::archive::IndexedArchive;
 use crate::archive::runs::{Run, RunReader, Walker};
+use crate::archive::{ArchiveManifest, IndexedArchive};
 use crate::{Error, Result, process};
 
 /// Reads the index on the calling thread and hands each run that `plan` accepts to one of `jobs` threads.
@@ -14,11 +14,11 @@ use crate::{Error, Result, process};
 ///
 /// # Errors
 /// The first error of `plan` or `work`.
-pub(crate) fn each_run(
-    archive: &IndexedArchive,
+pub(crate) fn each_run<M: ArchiveManifest + Sync>(
+    archive: &IndexedArchive<M>,
     jobs: usize,
     mut plan: impl FnMut(&Run) -> Result<bool>,
-    work: impl Fn(&mut Walker<'_>, &Run) -> Result<()> + Sync,
+    work: impl Fn(&mut Walker<'_, M>, &Run) -> Result<()> + Sync,
 ) -> Result<Option<Error>> {
     let failed: Mutex<Option<Error>> = Mutex::new(None);
     let fail = |error: Error| {

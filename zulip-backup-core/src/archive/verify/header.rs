@@ -5,7 +5,7 @@ use crate::archive::tar_reader::TarReader;
 use crate::archive::{Header, Member};
 
 /// How the headers differ from what the index says of the member; `None` where they do not.
-pub(super) fn difference(member: &Member, bytes: &[u8]) -> Option<String> {
+pub(super) fn difference(root: &str, member: &Member, bytes: &[u8]) -> Option<String> {
     let header = Header {
         name: member.name.clone(),
         kind: member.kind.clone(),
@@ -25,7 +25,7 @@ pub(super) fn difference(member: &Member, bytes: &[u8]) -> Option<String> {
         Ok(None) => return Some("has no tar header where the index says".to_owned()),
         Err(error) => return Some(format!("has a bad tar header: {error}")),
     };
-    let found = match describe(raw) {
+    let found = match describe(root, raw) {
         Ok(found) => found,
         Err(finding) => return Some(format!("has another header: {finding}")),
     };

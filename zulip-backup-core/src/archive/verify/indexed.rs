@@ -8,10 +8,10 @@ use crate::archive::runs::{Part, Run, Visit, each_run, threads};
 use crate::archive::verify::collector::{AT_THE_END, Collector};
 use crate::archive::verify::content::{Content, Found, is_kept};
 use crate::archive::verify::database::Parts;
-use crate::archive::verify::{Depth, TASK, VerifyOptions, VerifyReport, header, stream, tail};
+use crate::archive::verify::proof::{Proof, damaged_frame};
+use crate::archive::verify::{Depth, TASK, VerifyOptions, VerifyReport, stream, tail};
 use crate::archive::verify::{inner_limit, report::ArchiveKind};
 use crate::archive::{EntryKind, Frame, IndexedArchive, Manifest, Member, Section, SectionFacts, member};
-use crate::codec::Hasher;
 use crate::{Error, Finding, Progress, Result};
 
 /// Counts what the index lists, and compares it with the manifest.
@@ -169,25 +169,13 @@ struct Check<'a> {
     collector: &'a Collector<'a>,
     parts: &'a Mutex<Parts>,
     limit: u64,
-    header: Vec<u8>,
-    digest: Hasher,
+    proof: Proof,
     content: Option<Content>,
-    clean: bool,
 }
 
 impl<'a> Check<'a> {
     fn new(run: &'a Run, full: bool, collector: &'a Collector<'a>, parts: &'a Mutex<Parts>, limit: u64) -> Self {
-        Self {
-            run,
-            full,
-            collector,
-            parts,
-            limit,
-            header: Vec::new(),
-            digest: Hasher::new(),
-            content: None,
-            clean: true,
-        }
+        Self { run, full, collector, parts, limit, proof: Proof::default(), content: None }
     }
 
     fn push(&self, finding: Finding) {
@@ -201,65 +189,25 @@ impl Visit for Check<'_> {
     }
 
     fn piece(&mut self, member: &Member, part: Part, bytes: &[u8]) -> Result<()> {
-        match part {
-            Part::Header => self.header.extend_from_slice(bytes),
-            Part::Content => {
-                self.digest.update(bytes);
-                self.content.get_or_insert_with(|| Content::of(&member.name, self.limit)).update(bytes);
-            }
-            Part::Padding => self.clean &= bytes.iter().all(|&byte| byte == 0),
+        self.proof.piece(part, bytes);
+        if part == Part::Content {
+            self.content.get_or_insert_with(|| Content::of(&member.name, self.limit)).update(bytes);
         }
         Ok(())
     }
 
     fn damaged(&mut self, frame: &Frame, error: &Error) -> Result<()> {
-        let at = self.run.frames.iter().position(|other| other == frame).unwrap_or(0) as u64;
-        let number = self.run.first_frame + at;
-        let finding = Finding::error(
-            "frame-damaged",
-            format!("frame {number}"),
-            format!(
-                "cannot be read, {} bytes at byte {}: {}",
-                frame.archive_bytes,
-                frame.archive_offset,
-                error.chain()
-            ),
-        );
-        self.push(finding.with_hint("copy the archive again, or use another one; `extract` takes out what is whole"));
+        self.push(damaged_frame(self.run, frame, error));
         Ok(())
     }
 
     fn end(&mut self, member: &Member, whole: bool) -> Result<()> {
-        let name = || member.name.to_string();
-        let header = std::mem::take(&mut self.header);
-        let digest = std::mem::take(&mut self.digest).finish();
         let content = self.content.take().unwrap_or_else(|| Content::of(&member.name, self.limit));
-        let clean = std::mem::replace(&mut self.clean, true);
-        if !whole {
-            self.push(Finding::error("member-spoiled", name(), "lies in a damaged frame"));
-            return Ok(());
+        let push = |finding| self.collector.push(place(self.run), finding);
+        self.proof.end(member::ROOT, member, whole, &push);
+        if whole && member.is_file() {
+            settle(member, content.finish(), self.parts, &push);
         }
-        if let Some(difference) = header::difference(member, &header) {
-            self.push(Finding::error("member-differs", name(), difference));
-        }
-        self.header = header;
-        self.header.clear();
-        if !clean {
-            self.push(Finding::error("padding-differs", name(), "is followed by something else than zeros"));
-        }
-        if !member.is_file() {
-            return Ok(());
-        }
-        if let Some(expected) = member.sha256
-            && expected != digest
-        {
-            self.push(Finding::error(
-                "digest-differs",
-                name(),
-                format!("has SHA-256 {digest}, the index says {expected}"),
-            ));
-        }
-        settle(member, content.finish(), self.parts, &|finding| self.push(finding));
         Ok(())
     }
 }

@@ -9,9 +9,9 @@ use crate::archive::{ArchiveWriter, Batch, Block, EntryKind, Header, IndexFacts,
 use crate::codec::{Compression, Digest, FrameEncoder, Hasher};
 use crate::export::Format;
 use crate::export::destination::{Destination, Published};
-use crate::export::manifest::ExportManifest;
 use crate::export::piece::Folder;
 use crate::fs::Output;
+use crate::package::ExportManifest;
 use crate::{Error, ErrorKind, Result};
 
 /// An archive on its way.
@@ -50,6 +50,12 @@ impl MemberMaker {
 pub(super) fn root(output: &Utf8Path) -> Result<String> {
     let (_, root) = Format::of(output);
     match MemberName::try_from(root) {
+        // So that the manifest's header is one block, which is where readers look for it.
+        Ok(_) if root.len() > 80 => Err(Error::new(
+            ErrorKind::Usage,
+            format!("{output}: the name without its ending has {} bytes, at most 80 fit", root.len()),
+        )
+        .with_path(output)),
         Ok(_) => Ok(root.to_owned()),
         Err(bad) => Err(Error::new(ErrorKind::Usage, format!("{output}: a directory's name {bad}")).with_path(output)),
     }

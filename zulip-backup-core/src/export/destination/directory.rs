@@ -8,9 +8,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::archive::{Batch, Block, IndexFacts};
 use crate::codec::Compression;
 use crate::export::destination::{Destination, Published};
-use crate::export::manifest::ExportManifest;
 use crate::export::piece::Folder;
 use crate::fs::WorkDir;
+use crate::package::ExportManifest;
 use crate::{Error, ErrorKind, Result, fs};
 
 /// A directory on its way: it lies beside its final name, and is removed where it does not get it.

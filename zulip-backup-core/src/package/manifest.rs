@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Findings;
-use crate::archive::{IndexFacts, ToolFacts};
+use crate::archive::{ArchiveManifest, IndexFacts, ToolFacts};
 use crate::codec::Compression;
-use crate::export::{Compat, Kind};
+use crate::package::{Compat, Kind};
 
 /// What an export is: `manifest.json` of its archive. Two exports of the same state have the same manifest: it names no
 /// time and no machine.
@@ -44,6 +44,25 @@ pub struct ExportManifest {
 impl ExportManifest {
     /// What `content` says.
     pub const CONTENT: &str = "export";
+}
+
+impl ArchiveManifest for ExportManifest {
+    fn format(&self) -> u16 {
+        self.format
+    }
+
+    fn compression(&self) -> Compression {
+        self.compression
+    }
+
+    fn index(&self) -> &IndexFacts {
+        &self.index
+    }
+
+    /// Upstream's tarballs have a name of their own choice for it, and so have ours.
+    fn may_be_in(_root: &str) -> bool {
+        true
+    }
 }
 
 /// Uploaded files of a folder.
