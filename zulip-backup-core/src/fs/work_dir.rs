@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::fs::{self, LockFile};
-use crate::{Error, Result};
+use crate::Result;
 
 /// A directory with the mode 0700 that is removed with all in it when it is dropped. What a killed process left is
 /// removed by the next one: each holds a lock in its own.
@@ -38,10 +38,10 @@ impl WorkDir {
         &self.path
     }
 
-    /// Makes a directory in it.
+    /// Makes a directory in it, with the mode 0700: it may be given a name elsewhere.
     pub fn directory(&self, name: &str) -> Result<Utf8PathBuf> {
         let path = self.path.join(name);
-        std::fs::create_dir(&path).map_err(|error| Error::io("create", &path, error))?;
+        fs::create_private_dirs(&path)?;
         Ok(path)
     }
 
