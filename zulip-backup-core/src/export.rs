@@ -2,6 +2,21 @@
 //!
 //! All rows are read on connections that share a snapshot, decoded from binary COPY straight into the bytes of the files.
 //! What is exported is declared in [`ExportSchema`](crate::schema::ExportSchema); which rows, in `scope` and `select`.
+//!
+//! ```no_run
+//! use zulip_backup_core::export::{ExportOptions, Kind, plan};
+//! use zulip_backup_core::site::Site;
+//! use zulip_backup_core::Silent;
+//!
+//! let site = Site::discover()?;
+//! let options = ExportOptions::of("engineering").kind(Kind::Public).output("/srv/exports/engineering.tar.zst");
+//! // A value that can be shown: the dry run.
+//! let plan = plan(&site, &options)?;
+//! println!("{plan}");
+//! let report = plan.execute(&Silent)?;
+//! println!("{} messages, SHA-256 {:?}", report.messages, report.sha256);
+//! # Ok::<(), zulip_backup_core::Error>(())
+//! ```
 
 mod collect;
 mod deactivate;

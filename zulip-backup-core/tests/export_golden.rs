@@ -147,8 +147,12 @@ fn masked(name: &str, bytes: &[u8]) -> String {
     }
     let mask = |line: &str| {
         let (key, _) = line.split_once(": ").unwrap_or((line, ""));
-        let made_up = line.contains("exported-user-")
-            || name == "realm.json" && ["\"color\"", "\"date_requested\"", "\"date_started\""].contains(&key.trim())
+        if let Some((address, domain)) = line.split_once('@').filter(|(address, _)| address.contains("exported-user-"))
+        {
+            let (key, _) = address.split_once(": ").unwrap();
+            return format!("{key}: …@{domain}");
+        }
+        let made_up = name == "realm.json" && ["\"color\"", "\"date_requested\"", "\"date_started\""].contains(&key.trim())
             // Fractions of a second are not in the archive that the uploads came in.
             || name.ends_with("records.json") && key.trim() == "\"last_modified\"";
         if made_up { format!("{key}: …") } else { line.to_owned() }

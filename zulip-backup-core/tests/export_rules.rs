@@ -269,7 +269,7 @@ fn subscriptions(stage: &Stage, export: &Export) {
     match export.kind {
         Kind::Full | Kind::Public => assert!(with_messages.is_subset(&normal)),
         Kind::FullWithConsent => {
-            assert!(with_messages.iter().all(|user| normal.contains(user) && consenting.contains(user)))
+            assert!(with_messages.iter().all(|user| normal.contains(user) && consenting.contains(user)));
         }
     }
     assert!(!with_messages.is_empty());

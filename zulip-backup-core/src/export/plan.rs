@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 use serde::Serialize;
 
 use crate::export::execute::APPLICATION;
+use crate::export::scope::{Found, Scope};
 use crate::export::{Compat, ExportOptions, Format, Kind, deactivate, realms};
 use crate::postgres::ConnectOptions;
 use crate::schema::{ExportSchema, LiveDifferences, compare_live};
@@ -109,7 +110,9 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
         differences.findings.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
     }
     if !options.force && user.is_none() {
-        usable(&mut client, realm_id, options.kind)?;
+        let found = Found::default();
+        let scope = Scope { schema, realm: realm_id, kind: options.kind, missing: &[], subject: None, found: &found };
+        usable(&mut client, &scope)?;
     }
     let backend = &site.uploads()?.value;
     let uploads = uploads::open(backend)?;
@@ -139,7 +142,6 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
         .with_path(directory)
         .with_hint("free some space, or name another --output"));
     }
-    let host = site.external_host()?.value;
     Ok(ExportPlan {
         uploads_dir: match backend {
             UploadsBackend::Local(local) => local.dir.clone(),
@@ -150,7 +152,8 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
         output,
         realm_id,
         is_system_realm: realm == "zulipinternal",
-        fake_domain: host.split(':').next().unwrap_or(&host).to_owned(),
+        // A whole export shows every address: there the server need not be asked.
+        fake_domain: if options.kind == Kind::Full { String::new() } else { fake_domain(site, &realm)? },
         realm,
         kind: if user.is_some() { Kind::Full } else { options.kind },
         record: !options.no_record && user.is_none(),
@@ -168,23 +171,45 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
     })
 }
 
+/// The domain of addresses that are made up: the organisation's own host where it makes an address, else the server's
+/// `FAKE_EMAIL_DOMAIN`, which is its name without the port unless somebody set it.
+fn fake_domain(site: &Site, realm: &str) -> Result<String> {
+    let server = site.external_host()?.value;
+    let own = if realm.is_empty() { server.clone() } else { format!("{realm}.{server}") };
+    if is_domain(&own) {
+        return Ok(own);
+    }
+    let set = site.setting("FAKE_EMAIL_DOMAIN").ok().and_then(|known| known.value.text().map(str::to_owned));
+    Ok(set.unwrap_or_else(|| server.split(':').next().unwrap_or(&server).to_owned()))
+}
+
+fn is_domain(host: &str) -> bool {
+    let label = |label: &str| {
+        let inside = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        inside && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let last = host.rsplit('.').next().unwrap_or_default();
+    host.split('.').count() > 1 && host.split('.').all(label) && last.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
 /// Who imports it has to be able to log in as somebody.
-fn usable(client: &mut postgres::Client, realm: i64, kind: Kind) -> Result<()> {
-    let condition = match kind {
+fn usable(client: &mut postgres::Client, scope: &Scope<'_>) -> Result<()> {
+    let condition = match scope.kind {
         Kind::Full => return Ok(()),
-        Kind::FullWithConsent => "allow_private_data_export OR is_mirror_dummy",
-        Kind::Public => "email_address_visibility IN (1, 2, 3, 5)",
+        Kind::FullWithConsent => format!("id IN ({})", scope.consenting()),
+        Kind::Public => "email_address_visibility IN (1, 2, 3, 5)".to_owned(),
     };
     let query = format!(
-        "SELECT EXISTS (SELECT FROM zerver_userprofile WHERE realm_id = $1::int8 AND role = 100 AND ({condition}))"
+        "SELECT EXISTS (SELECT FROM zerver_userprofile WHERE realm_id = {} AND role = 100 AND {condition})",
+        scope.realm
     );
     let row = client
-        .query_one(query.as_str(), &[&realm])
+        .query_one(query.as_str(), &[])
         .map_err(|failure| crate::postgres::error("look for owners of the organisation", failure))?;
     if row.get::<_, bool>(0) {
         return Ok(());
     }
-    let why = match kind {
+    let why = match scope.kind {
         Kind::Public => "shows an address",
         _ => "consents to the export of private data",
     };
@@ -230,5 +255,20 @@ impl fmt::Display for ExportPlan {
         writeln!(f, "output    {} ({} jobs)", self.output, self.jobs)?;
         write!(f, "space     at most {} of {} free", bytes(self.estimate_bytes), bytes(self.free_bytes))?;
         self.findings.iter().try_for_each(|finding| write!(f, "\nnote      {finding}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_made_up_in_domains_only() {
+        for host in ["chat.example.com", "acme.chat.example.com", "x-1.de"] {
+            assert!(is_domain(host), "{host}");
+        }
+        for host in ["acme.zulipdev.com:9991", "localhost", "10.0.0.1", "-a.de", "a..de", "", "ä.de"] {
+            assert!(!is_domain(host), "{host}");
+        }
     }
 }

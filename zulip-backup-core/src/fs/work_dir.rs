@@ -2,8 +2,8 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::fs::{self, LockFile};
 use crate::Result;
+use crate::fs::{self, LockFile};
 
 /// A directory with the mode 0700 that is removed with all in it when it is dropped. What a killed process left is
 /// removed by the next one: each holds a lock in its own.
