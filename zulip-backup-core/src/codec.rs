@@ -3,12 +3,14 @@
 //! An archive is a sequence of frames: gzip members or zstd frames, each decompressible on its own. Any reader of the
 //! plain format sees one stream; ours knows from the index where each frame starts and works on many at once.
 
+mod bounds;
 mod decode;
 mod digest;
 mod encode;
 mod entropy;
 mod stored;
 
+pub(crate) use bounds::{Bounded, Counted, most_bytes};
 pub use decode::{FrameDecoder, StreamDecoder, detect};
 pub use digest::{Digest, Hasher};
 pub use encode::FrameEncoder;

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::archive::tar_reader::{End, RawMember, TarReader};
 use crate::archive::{EntryKind, Member, MemberName, MemberTarget, member};
-use crate::codec::{Compression, StreamDecoder};
+use crate::codec::{Bounded, Compression, Counted, StreamDecoder};
 use crate::{Error, ErrorKind, Finding, Result};
 
 /// An archive that is read front to back.
@@ -19,11 +19,6 @@ pub struct StreamArchive {
     compression: Compression,
     tail: Option<Finding>,
 }
-
-/// The most an archive may grow when decompressed, as a multiple of its size. deflate cannot exceed 1032; real backups
-/// stay below 20, and with 64 MiB granted in any case small ones never come near.
-const MAX_RATIO: u64 = 1100;
-const FREE_BYTES: u64 = 64 << 20;
 
 /// How a front-to-back reading ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,10 +89,9 @@ impl StreamArchive {
     ) -> Result<StreamEnd> {
         let mut file = self.file.try_clone().map_err(|error| Error::io("read", &self.path, error))?;
         file.seek(SeekFrom::Start(0)).map_err(|error| Error::io("read", &self.path, error))?;
-        let file = Counted { inner: file, count: 0 };
-        let stream = StreamDecoder::new(self.compression, BufReader::with_capacity(256 << 10, file))?;
-        let limit = self.file_bytes.saturating_mul(MAX_RATIO).saturating_add(FREE_BYTES);
-        let mut tar = TarReader::new(Bounded { stream, rest: limit, count: 0 });
+        let source = BufReader::with_capacity(256 << 10, Counted::new(file));
+        let stream = StreamDecoder::new(self.compression, source)?;
+        let mut tar = TarReader::new(Bounded::new(stream, self.file_bytes));
         let mut last: Option<MemberName> = None;
         let mut end = StreamEnd::default();
         let mut told = 0;
@@ -107,7 +101,7 @@ impl StreamArchive {
                 Ok(None) => break,
                 Err(error) => return Err(self.broken(last.as_ref(), error)),
             };
-            let position = tar.source().stream.source().get_ref().count;
+            let position = tar.source().inner().source().get_ref().count();
             read(position - told)?;
             told = position;
             let member = match describe(member::ROOT, raw) {
@@ -123,7 +117,7 @@ impl StreamArchive {
                 return Err(self.broken(last.as_ref(), error));
             }
             end.members += 1;
-            end.tar_bytes = tar.source().count;
+            end.tar_bytes = tar.source().count();
             if !visited? {
                 return Ok(end);
             }
@@ -140,9 +134,9 @@ impl StreamArchive {
                     .with_hint("something was appended after the archive was written"),
             );
         }
-        end.tar_bytes = tar.source().count;
+        end.tar_bytes = tar.source().count();
         end.reached = true;
-        let position = tar.source().stream.source().get_ref().count;
+        let position = tar.source().inner().source().get_ref().count();
         read(position - told)?;
         Ok(end)
     }
@@ -229,27 +223,6 @@ pub(super) fn describe(root: &str, raw: RawMember) -> Result<Member, Finding> {
     })
 }
 
-/// Ends with an error when more bytes come than the compressed size can honestly hold.
-struct Bounded<R> {
-    stream: R,
-    rest: u64,
-    count: u64,
-}
-
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.stream.read(buffer)?;
-        self.count += read as u64;
-        self.rest = self.rest.checked_sub(read as u64).ok_or_else(|| {
-            std::io::Error::new(
-                std::io::ErrorKind::InvalidData,
-                format!("it holds more than {MAX_RATIO} times its size: a decompression bomb"),
-            )
-        })?;
-        Ok(read)
-    }
-}
-
 /// A member's content; remembers that the archive broke, so that whoever reads it cannot mistake that for its own fault.
 struct Content<'a, R> {
     tar: &'a mut TarReader<R>,
@@ -263,19 +236,5 @@ impl<R: Read> Read for Content<'_, R> {
             self.failed = Some(error);
             kind.into()
         })
-    }
-}
-
-#[derive(Debug)]
-struct Counted<R> {
-    inner: R,
-    count: u64,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.count += read as u64;
-        Ok(read)
     }
 }

@@ -85,9 +85,3 @@ pub fn verify(archive: &Archive, options: &VerifyOptions, progress: &dyn Progres
     progress.end(TASK);
     Ok(report)
 }
-
-/// The most text there may honestly be in one compressed file of a dump inside an archive of `file_bytes`: deflate cannot
-/// exceed 1032 to 1, but deflate within deflate could.
-fn inner_limit(file_bytes: u64) -> u64 {
-    file_bytes.saturating_mul(1100).saturating_add(64 << 20)
-}

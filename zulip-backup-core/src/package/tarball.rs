@@ -8,14 +8,9 @@ use std::sync::OnceLock;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::archive::{End, MemberName, RawMember, TarReader};
-use crate::codec::{Compression, StreamDecoder, detect};
+use crate::codec::{Bounded, Compression, Counted, StreamDecoder, detect};
 use crate::package::{Go, Listing, Member, Visitor};
 use crate::{Error, ErrorKind, Finding, Findings, Result, fs};
-
-/// The most a tarball may grow when decompressed, as a multiple of its size: deflate cannot exceed 1032. 64 MiB are
-/// granted in any case.
-const MAX_RATIO: u64 = 1100;
-const FREE_BYTES: u64 = 64 << 20;
 
 #[derive(Debug)]
 pub(super) struct Tarball {
@@ -75,7 +70,7 @@ impl Tarball {
                 Ok(None) => break,
                 Err(error) => return Err(self.broken(last.as_deref(), &error)),
             };
-            let position = tar.source().inner.position();
+            let position = tar.source().inner().position();
             read(position - told)?;
             told = position;
             let Some(member) = names.take(&raw) else { continue };
@@ -100,7 +95,7 @@ impl Tarball {
             }
             Err(error) => return Err(self.broken(last.as_deref(), &error)),
         }
-        read(tar.source().inner.position() - told)?;
+        read(tar.source().inner().position() - told)?;
         // Another thread may have been here before; both have seen the same.
         let _ = self.listing.set(Listing::new(names.members, names.findings));
         Ok(())
@@ -118,19 +113,19 @@ impl Tarball {
         Err(missing())
     }
 
-    fn stream(&self) -> Result<Bounded> {
+    fn stream(&self) -> Result<Bounded<Stream>> {
         let mut file = self.file.try_clone().map_err(|error| Error::io("read", &self.path, error))?;
         if self.compression.is_some() {
             // A stream of its own position: two readers of one tarball must not disturb each other.
             file = fs::open(&self.path)?;
         }
         file.seek(SeekFrom::Start(0)).map_err(|error| Error::io("read", &self.path, error))?;
-        let source = BufReader::with_capacity(256 << 10, Counted { inner: file, count: 0 });
+        let source = BufReader::with_capacity(256 << 10, Counted::new(file));
         let inner = match self.compression {
             Some(compression) => Stream::Packed(Box::new(StreamDecoder::new(compression, source)?)),
             None => Stream::Plain(source),
         };
-        Ok(Bounded { inner, rest: self.file_bytes.saturating_mul(MAX_RATIO).saturating_add(FREE_BYTES) })
+        Ok(Bounded::new(inner, self.file_bytes))
     }
 
     fn broken(&self, last: Option<&str>, error: &std::io::Error) -> Error {
@@ -218,56 +213,32 @@ impl Names {
 }
 
 enum Stream {
-    Plain(BufReader<Counted>),
-    Packed(Box<StreamDecoder<BufReader<Counted>>>),
+    Plain(BufReader<Counted<File>>),
+    Packed(Box<StreamDecoder<BufReader<Counted<File>>>>),
 }
 
 impl Stream {
     /// How much of the file was read.
     fn position(&self) -> u64 {
         match self {
-            Self::Plain(source) => source.get_ref().count,
-            Self::Packed(source) => source.source().get_ref().count,
+            Self::Plain(source) => source.get_ref().count(),
+            Self::Packed(source) => source.source().get_ref().count(),
         }
     }
 }
 
-/// Ends with an error when more bytes come than the tarball's size can honestly hold.
-struct Bounded {
-    inner: Stream,
-    rest: u64,
-}
-
-impl Read for Bounded {
+impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let read = match &mut self.inner {
-            Stream::Plain(source) => source.read(buffer)?,
-            Stream::Packed(source) => source.read(buffer)?,
-        };
-        self.rest = self.rest.checked_sub(read as u64).ok_or_else(|| {
-            let message = format!("it holds more than {MAX_RATIO} times its size: a decompression bomb");
-            std::io::Error::new(std::io::ErrorKind::InvalidData, message)
-        })?;
-        Ok(read)
-    }
-}
-
-struct Counted {
-    inner: File,
-    count: u64,
-}
-
-impl Read for Counted {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.count += read as u64;
-        Ok(read)
+        match self {
+            Self::Plain(source) => source.read(buffer),
+            Self::Packed(source) => source.read(buffer),
+        }
     }
 }
 
 /// A file's content; remembers that the tarball broke, so that its reader cannot mistake that for a fault of the file.
 struct Content<'a> {
-    tar: &'a mut TarReader<Bounded>,
+    tar: &'a mut TarReader<Bounded<Stream>>,
     failed: Option<std::io::Error>,
 }
 
@@ -282,7 +253,7 @@ impl Read for Content<'_> {
 }
 
 /// The content of one file, with the tarball it is read from.
-struct Owned(TarReader<Bounded>);
+struct Owned(TarReader<Bounded<Stream>>);
 
 impl Read for Owned {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
@@ -291,7 +262,7 @@ impl Read for Owned {
 }
 
 /// Reads to the end and shows what is not zero.
-struct NonZero<'a>(&'a mut Bounded);
+struct NonZero<'a>(&'a mut Bounded<Stream>);
 
 impl Read for NonZero<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {

@@ -9,9 +9,10 @@ use crate::archive::verify::collector::{AT_THE_END, Collector};
 use crate::archive::verify::content::{Content, Found, is_kept};
 use crate::archive::verify::database::Parts;
 use crate::archive::verify::proof::{Proof, damaged_frame};
+use crate::archive::verify::report::ArchiveKind;
 use crate::archive::verify::{Depth, TASK, VerifyOptions, VerifyReport, stream, tail};
-use crate::archive::verify::{inner_limit, report::ArchiveKind};
 use crate::archive::{EntryKind, Frame, IndexedArchive, Manifest, Member, Section, SectionFacts, member};
+use crate::codec::most_bytes;
 use crate::{Error, Finding, Progress, Result};
 
 /// Counts what the index lists, and compares it with the manifest.
@@ -29,7 +30,7 @@ pub(super) fn verify(
     let mut sections = Sections::new();
     let mut members = 0;
     let full = options.depth == Depth::Full;
-    let limit = inner_limit(archive.file_bytes());
+    let limit = most_bytes(archive.file_bytes());
     let index_error = each_run(
         archive,
         threads(options.jobs),

@@ -10,10 +10,11 @@ use crate::archive::verify::content::Content;
 use crate::archive::verify::database::Parts;
 use crate::archive::verify::indexed::{Sections, compare_sections, count, duplicate, index_damage, settle};
 use crate::archive::verify::report::ArchiveKind;
-use crate::archive::verify::{TASK, VerifyOptions, VerifyReport, inner_limit};
+use crate::archive::verify::{TASK, VerifyOptions, VerifyReport};
 use crate::archive::{
     EntryKind, IndexLine, IndexReader, IndexedArchive, Manifest, Member, MemberName, StreamArchive, StreamEnd, member,
 };
+use crate::codec::most_bytes;
 use crate::codec::{Digest, Hasher, StreamDecoder};
 use crate::{Error, ErrorKind, Finding, Progress, Result};
 
@@ -105,7 +106,7 @@ struct IndexSeen {
 fn read(archive: &StreamArchive, manifest: Option<&Manifest>, progress: &dyn Progress) -> Result<Reading> {
     let collector = Collector::new(progress);
     let parts = Mutex::new(Parts::default());
-    let limit = inner_limit(archive.file_bytes());
+    let limit = most_bytes(archive.file_bytes());
     let mut seen = Seen {
         names: NameMap::new(),
         unlisted: NameMap::new(),

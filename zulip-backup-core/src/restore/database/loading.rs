@@ -10,6 +10,7 @@ use super::loader::{Job, Loader};
 use super::programs::INDEX_MEMORY;
 use super::queue::Queue;
 use crate::archive::{IndexedArchive, Walker};
+use crate::codec::most_bytes;
 use crate::postgres::dump::{CopyFacts, Toc, TocEntry};
 use crate::postgres::{ConnectOptions, column, error};
 use crate::restore::APPLICATION;
@@ -122,7 +123,7 @@ impl Loading<'_> {
         }
         let backend = client.query_one("SELECT pg_backend_pid()", &[]).map_err(prepared)?;
         backends.lock().unwrap_or_else(PoisonError::into_inner).push(column(&backend, 0)?);
-        let limit = self.archive.file_bytes().saturating_mul(1100).saturating_add(64 << 20);
+        let limit = most_bytes(self.archive.file_bytes());
         Ok(Loader { client, walker: Walker::new(self.archive)?, limit, progress: self.progress })
     }
 
