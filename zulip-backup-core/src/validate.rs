@@ -31,6 +31,7 @@ mod rules;
 mod run;
 mod shape;
 mod sidecars;
+mod single;
 mod strict;
 
 pub use options::ValidateOptions;

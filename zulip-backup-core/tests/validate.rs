@@ -34,10 +34,39 @@ fn zulips_own_exports_are_sound() {
 }
 
 #[test]
-fn the_export_of_a_single_user_is_refused() {
+fn the_export_of_a_single_user_is_that_users_alone() {
     let Some(tarball) = golden("golden-export-single-hamlet") else { return };
+    let stage = Stage::new();
+    let directory = stage.dir.join("user");
+    unpack(&tarball, &directory);
+    for path in [&directory, &tarball] {
+        let report = check(path);
+        assert!(codes(&report.findings).is_empty(), "{report}");
+        assert_eq!((report.kind_from, report.users, report.messages), (KindFrom::SingleUser, 1, 218));
+    }
+    let damaged = |change: &dyn Fn(&exports::Copy)| {
+        let copy = stage.copy(&directory, "copy");
+        change(&copy);
+        codes(&check(&copy.path).findings).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(damaged(&|copy| std::fs::remove_file(copy.file("emoji/records.json")).unwrap()), ["file-missing"]);
+    let others = |copy: &exports::Copy| {
+        copy.edit("user.json", |file| file["zerver_alertword"][0]["user_profile"] = 7.into());
+        copy.edit("uploads/records.json", |records| records[0]["user_profile_id"] = 7.into());
+    };
+    assert_eq!(damaged(&others), ["row-unjustified"]);
+    let flags = |copy: &exports::Copy| {
+        copy.edit("messages-000001.json", |file| file["zerver_message"][0]["flags_mask"] = "1".into());
+    };
+    assert_eq!(damaged(&flags), ["value-type"]);
+}
+
+#[test]
+fn the_export_of_an_older_zulip_is_refused() {
+    let Some(tarball) = golden("9.0/golden-export-zulip") else { return };
     let error = validate(&tarball, &ValidateOptions::default(), &Silent).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Incompatible);
+    assert!(error.to_string().contains("before 10"), "{error}");
 }
 
 #[test]

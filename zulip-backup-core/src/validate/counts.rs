@@ -10,7 +10,7 @@ use crate::validate::records::{DIRECTORIES, Records};
 use crate::{Finding, Findings};
 
 /// Files that every export of an organisation has.
-const REQUIRED: [&str; 9] = [
+pub(super) const REQUIRED: [&str; 9] = [
     "realm.json",
     "attachment.json",
     "analytics.json",
@@ -22,10 +22,10 @@ const REQUIRED: [&str; 9] = [
     "realm_icons/records.json",
 ];
 
-/// What is missing, left over, or not known.
-pub(super) fn names(listing: &Listing) -> Findings {
+/// What is missing of what is `required`, left over, or not known.
+pub(super) fn names(listing: &Listing, required: &[&str]) -> Findings {
     let mut findings = listing.findings.clone();
-    for name in REQUIRED {
+    for &name in required {
         if listing.member(name).is_none() {
             let finding = Finding::error("file-missing", name, "is not in the export");
             findings.push(match name {
@@ -55,7 +55,7 @@ pub(super) fn names(listing: &Listing) -> Findings {
         let name = member.name.as_str();
         let directory = name.split_once('/').map(|(directory, _)| directory);
         if directory.is_some_and(|directory| DIRECTORIES.contains(&directory))
-            || REQUIRED.contains(&name)
+            || required.contains(&name)
             || name == "consented_user_ids.json"
             || message_file_number(name).is_some()
         {

@@ -118,7 +118,7 @@ impl Rows {
     }
 }
 
-fn record_directory(name: &str) -> Option<&'static str> {
+pub(super) fn record_directory(name: &str) -> Option<&'static str> {
     let (directory, file) = name.split_once('/')?;
     DIRECTORIES.into_iter().find(|known| *known == directory && file == "records.json")
 }

@@ -1,6 +1,6 @@
 //! Uploaded files, and the records of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
 use serde::Deserialize;
@@ -86,15 +86,42 @@ impl Records {
     }
 }
 
-/// Compares records, rows and files.
-pub(super) fn check(records: &HashMap<&'static str, Records>, facts: &Facts, listing: &Listing) -> Findings {
+impl Records {
+    /// The users that records name, one path for each.
+    pub(super) fn owners(&self) -> impl Iterator<Item = (&str, i64)> {
+        let mut first: BTreeMap<i64, &str> = BTreeMap::new();
+        for record in self.by_path.values() {
+            if let Some(user) = record.user_profile_id {
+                let path = first.entry(user).or_insert(&record.path);
+                *path = (*path).min(&record.path);
+            }
+        }
+        first.into_iter().map(|(user, path)| (path, user))
+    }
+
+    fn in_order(&self) -> Vec<&Record> {
+        let mut records: Vec<&Record> = self.by_path.values().collect();
+        records.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        records
+    }
+}
+
+/// Compares records and files.
+pub(super) fn files(records: &HashMap<&'static str, Records>, listing: &Listing) -> Findings {
     let mut findings = Findings::default();
     for directory in DIRECTORIES {
         let Some(of) = records.get(directory) else { continue };
-        let mut paths: Vec<&Record> = of.by_path.values().collect();
-        paths.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-        for record in paths {
-            one(directory, record, facts, listing, &mut findings);
+        for record in of.in_order() {
+            let object = format!("{directory}/records.json {}", record.path);
+            match listing.member(&format!("{directory}/{}", record.path)) {
+                None => findings.push(Finding::error("record-without-file", object, "has no file in the export")),
+                Some(file) => {
+                    if let Some(size) = record.size.filter(|size| *size != file.size) {
+                        let message = format!("the record says {size} bytes, the file has {}", file.size);
+                        findings.push(Finding::error("file-size-differs", object, message));
+                    }
+                }
+            }
         }
         let own = format!("{directory}/records.json");
         for member in listing.below(directory).filter(|member| member.name != own) {
@@ -103,6 +130,17 @@ pub(super) fn check(records: &HashMap<&'static str, Records>, facts: &Facts, lis
                 let message = "has no record: nothing says whose it is, and no import reads it";
                 findings.push(Finding::error("file-without-record", &member.name, message));
             }
+        }
+    }
+    findings
+}
+
+/// Compares records, rows and files.
+pub(super) fn check(records: &HashMap<&'static str, Records>, facts: &Facts, listing: &Listing) -> Findings {
+    let mut findings = files(records, listing);
+    for directory in DIRECTORIES {
+        for record in records.get(directory).map(Records::in_order).unwrap_or_default() {
+            one(directory, record, facts, listing, &mut findings);
         }
     }
     if let Some(uploads) = records.get("uploads") {
@@ -124,19 +162,13 @@ pub(super) fn check(records: &HashMap<&'static str, Records>, facts: &Facts, lis
 fn one(directory: &str, record: &Record, facts: &Facts, listing: &Listing, findings: &mut Findings) {
     let object = format!("{directory}/records.json {}", record.path);
     let mut error = |code: &str, message: String| findings.push(Finding::error(code, &object, message));
-    match listing.member(&format!("{directory}/{}", record.path)) {
-        None => error("record-without-file", "has no file in the export".to_owned()),
-        Some(file) => {
-            if let Some(size) = record.size.filter(|size| *size != file.size) {
-                error("file-size-differs", format!("the record says {size} bytes, the file has {}", file.size));
-            }
-            let attachment = facts.attachments.get(&record.path).filter(|_| directory == "uploads");
-            if let Some(attachment) = attachment.filter(|attachment| u64::try_from(attachment.size) != Ok(file.size)) {
-                let message =
-                    format!("attachment {} says {} bytes, the file has {}", attachment.id, attachment.size, file.size);
-                error("file-size-differs", message);
-            }
-        }
+    let attachment = facts.attachments.get(&record.path).filter(|_| directory == "uploads");
+    if let (Some(attachment), Some(file)) = (attachment, listing.member(&format!("{directory}/{}", record.path)))
+        && u64::try_from(attachment.size) != Ok(file.size)
+    {
+        let message =
+            format!("attachment {} says {} bytes, the file has {}", attachment.id, attachment.size, file.size);
+        error("file-size-differs", message);
     }
     if let (Some(of), Some((realm, _))) = (record.realm_id, &facts.realm)
         && of != *realm

@@ -63,8 +63,11 @@ impl fmt::Display for ValidateReport {
         for count in self.findings.counts.iter().filter(|count| count.count > Findings::LIMIT) {
             writeln!(f, "          … {} of {} in all", count.count, count.code)?;
         }
-        let asked = if self.kind_from == KindFrom::Unknown { ", which nothing says" } else { "" };
-        writeln!(f, "export    {} ({}{asked})", self.path, self.kind)?;
+        match self.kind_from {
+            KindFrom::SingleUser => writeln!(f, "export    {} (a single user)", self.path)?,
+            KindFrom::Unknown => writeln!(f, "export    {} ({}, which nothing says)", self.path, self.kind)?,
+            _ => writeln!(f, "export    {} ({})", self.path, self.kind)?,
+        }
         let realm = self.realm.as_deref().unwrap_or("?");
         writeln!(f, "realm     {realm:?}, Zulip {}", self.zulip_version.as_deref().unwrap_or("?"))?;
         writeln!(f, "rows      {}: {} messages, {} users", self.rows, self.messages, self.users)?;

@@ -6,10 +6,13 @@ use std::time::Instant;
 use camino::Utf8Path;
 
 use crate::package::{Layout, Package};
+use crate::schema::ExportSchema;
 use crate::validate::messages::{Judge, Seen, broken};
 use crate::validate::read::{self, Base, TASK};
 use crate::validate::rules::Rules;
-use crate::validate::{KindFrom, ValidateOptions, ValidateReport, consistency, counts, privacy, records, sidecars};
+use crate::validate::{
+    KindFrom, ValidateOptions, ValidateReport, consistency, counts, privacy, records, sidecars, single,
+};
 use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Severity, Task, process};
 
 /// Checks the export at `path`: a directory, or a tarball of one.
@@ -18,7 +21,7 @@ use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Severity, Tas
 /// some bytes for each message, and what is known of users, channels and subscriptions.
 ///
 /// # Errors
-/// `Incompatible` for an export of a Zulip version that is not known and for one of a single user, `Damaged` for what is
+/// `Incompatible` for an export of a Zulip version that is not known, `Damaged` for what is
 /// no export, `Interrupted`, and what the disk answers.
 pub fn validate(path: &Utf8Path, options: &ValidateOptions, progress: &dyn Progress) -> Result<ValidateReport> {
     let started = Instant::now();
@@ -66,10 +69,13 @@ fn all(
     }
     let jobs = if options.jobs == 0 { process::processors().get() } else { options.jobs };
     report.findings.extend(package.prove(jobs, TASK, progress)?);
+    if package.layout()? == Some(Layout::SingleUser) {
+        return single::check(package, progress, report);
+    }
     let Base { schema, sidecars, mut facts, records, findings } = read::base(package, progress)?;
     known(package)?;
     let listing = package.listing()?;
-    report.findings.extend(counts::names(listing));
+    report.findings.extend(counts::names(listing, &counts::REQUIRED));
     report.findings.extend(findings);
     report.findings.extend(std::mem::take(&mut facts.findings));
     report.files = listing.members.len() as u64;
@@ -129,15 +135,20 @@ fn file_of(list: &str) -> String {
 /// Refuses what cannot be checked.
 fn known(package: &Package) -> Result<()> {
     let path = package.path();
+    let has = |name: &str| package.listing().map(|listing| listing.member(name).is_some());
     match package.layout()? {
-        Some(Layout::Organisation) => Ok(()),
-        Some(Layout::SingleUser) => {
-            Err(Error::new(ErrorKind::Incompatible, format!("{path} is the export of a single user"))
+        // Both came with Zulip 10. Where only one is missing, or others with them, something was lost.
+        Some(Layout::Organisation)
+            if !has("migration_status.json")? && !has("stats.json")? && has("uploads/records.json")? =>
+        {
+            let message =
+                format!("{path} has neither migration_status.json nor stats.json: it is of a Zulip before 10");
+            let versions = ExportSchema::latest()?.zulip_versions.join(", ");
+            Err(Error::new(ErrorKind::Incompatible, message)
                 .with_path(path)
-                .with_hint(
-                    "only exports of whole organisations can be checked: the rows of this kind are not declared",
-                ))
+                .with_hint(format!("exports of Zulip {versions} can be checked")))
         }
+        Some(Layout::Organisation | Layout::SingleUser) => Ok(()),
         None if package.listing()?.members.iter().any(|member| member.name.starts_with("messages-")) => Ok(()),
         None => Err(Error::new(ErrorKind::Damaged, format!("{path} is no export: it has no realm.json"))
             .with_path(path)

@@ -37,6 +37,14 @@ pub(super) enum ValueShape {
     Ids,
 }
 
+/// What a message of a single user's export has besides.
+const OF_SUBJECT: [(&str, Encoding); 4] = [
+    ("flags", Encoding::Json),
+    ("flags_mask", Encoding::Integer),
+    ("sending_client_name", Encoding::Text),
+    ("recipient_name", Encoding::Text),
+];
+
 impl Shape {
     /// The shape of `list`.
     pub(super) fn new(schema: &ExportSchema, list: &RowList) -> Result<Self> {
@@ -60,14 +68,23 @@ impl Shape {
                 };
                 FieldShape { key: field.key.clone(), value, nullable, references }
             };
-            table.fields.iter().map(field).collect()
+            let mut fields: Vec<FieldShape> = table.fields.iter().map(field).collect();
+            if list.rows == RowRule::SubjectMessages {
+                fields.extend(OF_SUBJECT.map(|(key, encoding)| FieldShape {
+                    key: key.to_owned(),
+                    value: ValueShape::Column(encoding),
+                    nullable: false,
+                    references: None,
+                }));
+            }
+            fields
         };
         Ok(Self {
             list: list.key.clone(),
             table: list.table().to_owned(),
             rule: list.rows.clone(),
             fields,
-            keeps_text: !matches!(list.rows, RowRule::Messages | RowRule::UserMessages),
+            keeps_text: !matches!(list.rows, RowRule::Messages | RowRule::UserMessages | RowRule::SubjectMessages),
         })
     }
 

@@ -157,6 +157,8 @@ pub enum KindFrom {
     ConsentedUserIds,
     /// The newest row of `zerver_realmexport` that is running.
     RealmExport,
+    /// It is the export of a single user.
+    SingleUser,
     /// Nothing: it is judged as a full one.
     Unknown,
 }
