@@ -123,6 +123,12 @@ impl World {
         site(self.host.root(), self.cluster.connect_options("zulip"))
     }
 
+    /// The same server under another name.
+    pub fn site_called(&self, external_host: &str) -> Site {
+        let options = SiteOptions::default().root(self.host.root()).setting("EXTERNAL_HOST", external_host);
+        site_with(options, self.cluster.connect_options("zulip"))
+    }
+
     pub fn path(&self, name: &str) -> Utf8PathBuf {
         Utf8Path::from_path(self.out.path()).unwrap().join(name)
     }
@@ -199,13 +205,12 @@ impl World {
 
 /// The site of a host below `root`.
 pub fn site(root: &Utf8Path, database: ConnectOptions) -> Site {
+    site_with(SiteOptions::default().root(root), database)
+}
+
+fn site_with(options: SiteOptions, database: ConnectOptions) -> Site {
     let none: [(&str, &str); 0] = [];
-    Site::builder()
-        .options(SiteOptions::default().root(root))
-        .environment(Environment::from_pairs(none))
-        .database(database)
-        .build()
-        .unwrap()
+    Site::builder().options(options).environment(Environment::from_pairs(none)).database(database).build().unwrap()
 }
 
 fn read(directory: &Utf8Path, root: &Utf8Path, files: &mut BTreeMap<String, (u32, String)>) {
