@@ -60,10 +60,13 @@ impl ExportPlan {
         });
         match (exported, deactivation) {
             (Ok(((collector, published), record)), deactivation) => {
+                let complete =
+                    |error: Error| error.with_hint(format!("the export itself is complete: {}", self.output));
                 if let Some(record) = record {
-                    record.succeeded(&mut client, &collector.stats, published)?;
+                    record.succeeded(&mut client, &collector.stats, published).map_err(complete)?;
                 }
-                let ended_sessions = deactivation.map(|deactivation| deactivation.complete(&mut client)).transpose()?;
+                let ended = deactivation.map(|deactivation| deactivation.complete(&mut client));
+                let ended_sessions = ended.transpose().map_err(complete)?;
                 Ok(ExportReport::new(self, collector, published, ended_sessions, begun))
             }
             (Err(error), Some(deactivation)) => Err(match deactivation.undo(&mut client) {
