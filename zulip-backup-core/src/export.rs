@@ -25,6 +25,7 @@ mod execute;
 mod files;
 mod json;
 mod lists;
+mod losses;
 mod messages;
 mod migrations;
 mod options;

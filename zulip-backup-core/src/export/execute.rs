@@ -8,6 +8,7 @@ use crate::export::deactivate::Deactivation;
 use crate::export::destination::{ArchiveDestination, Destination, DirectoryDestination, Published};
 use crate::export::files::{self, FileCopier, FileFinder, Way};
 use crate::export::lists::Place;
+use crate::export::losses::losses;
 use crate::export::messages::{self, FILE_MESSAGES, Messages};
 use crate::export::migrations::MigrationStatus;
 use crate::export::piece::{Cutter, Piece};
@@ -110,6 +111,9 @@ impl ExportPlan {
         let (way, destination) = self.destination(&scope, newest)?;
         let mut collector = Collector::new(destination, progress);
         self.findings.iter().for_each(|finding| collector.found(finding.clone()));
+        if self.kind == Kind::Full && self.user.is_none() {
+            losses(snapshot.leader(), &scope)?.into_iter().for_each(|finding| collector.findings.push(finding));
+        }
         let facts = self.facts();
         let run = Run { plan: self, door: &door, facts: &facts, files_at_once, way, progress };
         progress.begin(Task { name: messages::TASK, unit: crate::Unit::Rows, total: Some(found.ids.len() as u64) });

@@ -102,8 +102,9 @@ impl fmt::Display for ExportReport {
         if let Some(sessions) = self.ended_sessions {
             writeln!(f, "realm     deactivated, {sessions} sessions ended")?;
         }
-        for finding in self.findings.list.iter().filter(|finding| finding.severity >= Severity::Warning) {
-            writeln!(f, "finding   {finding}")?;
+        for finding in &self.findings.list {
+            let word = if finding.severity == Severity::Note { "note" } else { "finding" };
+            writeln!(f, "{word:9} {finding}")?;
         }
         for step in &self.next_steps {
             writeln!(f, "next      {step}")?;
