@@ -50,7 +50,7 @@ pub(super) fn losses(client: &mut Client, scope: &Scope<'_>) -> Result<Vec<Findi
         let rows = column::<i64>(&row, 0)?;
         let exported = if table == "zerver_message" { i64::try_from(scope.found.ids.len()).unwrap_or(0) } else { 0 };
         if rows > exported {
-            let message = format!("{} rows have no place in Zulip's format: {what}", rows - exported);
+            let message = format!("{} not exported: Zulip's format has no place for {what}", rows - exported);
             findings.push(Finding::note("left-out", table, message));
         }
     }
