@@ -20,7 +20,7 @@ mod trailer;
 mod verify;
 mod writer;
 
-pub(crate) use chunk::Chunk;
+pub(crate) use chunk::{Chunk, Packer};
 pub use entry::{EntryKind, Member, MemberTarget};
 pub(crate) use extract::attributes;
 pub use extract::{ExtractOptions, ExtractReport, extract, extract_to, sha256sums, unpack_section};

@@ -60,6 +60,11 @@ impl Compression {
         }
     }
 
+    /// A file from this size on gets frames of its own.
+    pub(crate) fn large_bytes(self) -> u64 {
+        self.frame_bytes() as u64 / 2
+    }
+
     /// The level used when none is asked for.
     ///
     /// gzip: libdeflate's 6 packs tighter than zlib's 6, so that an archive is not larger than upstream's.

@@ -28,7 +28,12 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How often a child that is waited for is looked at.
 const POLL: Duration = Duration::from_millis(20);
 
-/// How many processors this process may use: as many threads a verb has unless it is told otherwise.
+/// How many threads a verb has that was asked for so many; 0 asks for one for each processor.
+pub(crate) fn threads(asked: usize) -> std::num::NonZeroUsize {
+    std::num::NonZeroUsize::new(asked).unwrap_or_else(processors)
+}
+
+/// How many processors this process may use.
 pub(crate) fn processors() -> std::num::NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(std::num::NonZeroUsize::MIN)
 }

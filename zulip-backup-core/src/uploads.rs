@@ -8,8 +8,9 @@ use std::io::Read;
 
 pub use local::LocalFiles;
 
+use crate::codec::Digest;
 use crate::site::UploadsBackend;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Secret};
 
 /// The two places that Zulip keeps files in: directories below `LOCAL_UPLOADS_DIR`, or buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +81,27 @@ impl Content {
             Self::File(file) => std::io::copy(file, target),
             Self::Stream(stream) => std::io::copy(stream, target),
         }
+    }
+}
+
+/// What the files with a user's avatar are called, but for their endings: 20 bytes of a hash that only the server's secret
+/// tells (`user_avatar_path_from_ids` of upstream). Shown as hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AvatarName(pub(crate) [u8; 20]);
+
+impl AvatarName {
+    /// The secret must not get into a statement, which a server may write down: names are made here.
+    pub(crate) fn new(user: i64, version: i64, salt: &Secret) -> Self {
+        let Digest(hash) = Digest::of(format!("{user}:{version}:{}", salt.expose()).as_bytes());
+        let mut first = [0; 20];
+        first.copy_from_slice(&hash[..20]);
+        Self(first)
+    }
+}
+
+impl fmt::Display for AvatarName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

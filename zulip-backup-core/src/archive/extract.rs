@@ -13,10 +13,9 @@ use std::time::Instant;
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
-use crate::archive::runs::threads;
 use crate::archive::{Archive, IndexedArchive, Member, MemberName, StreamArchive, member};
 use crate::fs::{UnpackOptions, Unpacker};
-use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Severity, Task};
+use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Severity, Task, process};
 use select::Selection;
 use sink::Sink;
 pub(crate) use sink::attributes;
@@ -121,7 +120,7 @@ pub fn extract(
             unpacker.expect_bytes(expected.content_bytes)?;
             progress.begin(Task::bytes(TASK, Some(expected.archive_bytes)));
             let sink = Sink::new(&unpacker, b"", TASK, progress);
-            indexed::run(archive, &selection, &sink, threads(options.jobs))?;
+            indexed::run(archive, &selection, &sink, process::threads(options.jobs).get())?;
             let report = sink.finish();
             unpacker.finish()?;
             report
@@ -208,7 +207,7 @@ pub fn unpack_section(
     unpacker.expect_bytes(expected.content_bytes)?;
     progress.begin(Task::bytes(TASK, Some(expected.archive_bytes)));
     let sink = Sink::new(&unpacker, prefix.as_bytes(), TASK, progress);
-    indexed::run(archive, &selection, &sink, threads(jobs))?;
+    indexed::run(archive, &selection, &sink, process::threads(jobs).get())?;
     let mut report = sink.finish();
     unpacker.finish()?;
     progress.end(TASK);

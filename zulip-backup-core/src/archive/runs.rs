@@ -7,7 +7,7 @@ mod walk;
 mod work;
 
 pub(crate) use walk::{Part, Visit, Walker};
-pub(crate) use work::{each_run, threads};
+pub(crate) use work::each_run;
 
 use crate::archive::{ArchiveManifest, Frame, IndexLine, IndexedArchive, Member};
 use crate::{Error, ErrorKind, Result};

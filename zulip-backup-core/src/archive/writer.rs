@@ -12,7 +12,7 @@ use crate::archive::{
     Chunk, EntryKind, FORMAT_VERSION, Header, IndexFacts, Manifest, Member, Owner, Section, SectionFacts, Trailer,
     member, padding,
 };
-use crate::codec::{Compression, Digest, FrameEncoder, Hasher, stored_frame};
+use crate::codec::{Compression, Digest, FrameEncoder, Hasher, looks_compressed, stored_frame};
 use crate::{Error, ErrorKind, Result};
 
 /// Some whole members, headers and padding included, in one frame: made by any thread, written in order.
@@ -33,6 +33,14 @@ pub struct Block {
     pub content: Vec<u8>,
     /// The content as a frame; `None` when it is to be stored as it is.
     pub frame: Option<Vec<u8>>,
+}
+
+impl Block {
+    /// A stretch of a file: compressed, unless it is already.
+    pub(crate) fn of_file(content: Vec<u8>, encoder: &mut FrameEncoder) -> Result<Self> {
+        let frame = if looks_compressed(&content) { None } else { Some(encoder.frame(&content)?) };
+        Ok(Self { content, frame })
+    }
 }
 
 /// What an archive came to.

@@ -8,8 +8,8 @@ use std::iter::Peekable;
 use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator;
 
-use crate::codec::Digest;
 use crate::postgres::{column, error};
+use crate::uploads::AvatarName;
 use crate::{Error, ErrorKind, Finding, Result, Secret};
 
 /// A file some row refers to.
@@ -210,8 +210,8 @@ fn images(client: &mut Client, schema: &str) -> Result<Vec<Expected>> {
     Ok(images)
 }
 
-/// Avatars that users uploaded: the first 40 digits of SHA-256 over `<user id>:<avatar_version>:<avatar_salt>`. The salt is
-/// put in here and not in SQL, so that it cannot reach the server's log.
+/// Avatars that users uploaded. The salt of their names is put in here and not in SQL, so that it cannot reach the server's
+/// log.
 fn avatars(client: &mut Client, schema: &str, salt: &Secret, images: &mut Vec<Expected>) -> Result<()> {
     let failed = |failure| error("read the avatars", failure);
     let statement = format!(
@@ -223,8 +223,7 @@ fn avatars(client: &mut Client, schema: &str, salt: &Secret, images: &mut Vec<Ex
     while let Some(row) = rows.next().map_err(failed)? {
         let (user, realm, version): (i32, i32, i32) = (column(&row, 0)?, column(&row, 1)?, column(&row, 2)?);
         let required: bool = column(&row, 3)?;
-        let digest = Digest::of(format!("{user}:{version}:{}", salt.expose()).as_bytes()).to_string();
-        let name = &digest[..40];
+        let name = AvatarName::new(user.into(), version.into(), salt);
         images.extend(group(
             &format!("avatars/{realm}"),
             &format!("user {user}"),

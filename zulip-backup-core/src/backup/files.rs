@@ -5,9 +5,9 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use crate::archive::{Block, Chunk, EntryKind, Header};
+use crate::archive::{Batch, Block, EntryKind, Header, Packer};
 use crate::backup::piece::{Done, Piece};
-use crate::codec::{Compression, FrameEncoder, looks_compressed};
+use crate::codec::{Compression, FrameEncoder};
 use crate::pipeline::Worker;
 use crate::{Error, ErrorKind, Finding, Result, fs};
 
@@ -34,11 +34,6 @@ pub(super) struct Item {
     pub(super) required: bool,
 }
 
-/// A file from this size on gets frames of its own.
-pub(super) fn large_bytes(compression: Compression) -> u64 {
-    compression.frame_bytes() as u64 / 2
-}
-
 /// One thread that reads files.
 pub(super) struct FileWorker {
     encoder: FrameEncoder,
@@ -51,38 +46,21 @@ impl FileWorker {
     }
 
     fn small(&mut self, items: Vec<Item>, emit: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
-        // Directories, and what can be compressed; and what cannot, behind it.
-        let mut chunks = [(Chunk::default(), Done::default()), (Chunk::default(), Done::default())];
-        let frame_bytes = self.encoder.compression().frame_bytes();
+        let mut packer = Packer::default();
+        // All items of a job are of one task.
+        let task = items.first().map_or("", |item| item.task);
+        let batch = |emit: &mut dyn FnMut(Piece) -> Result<()>, batch: Batch| {
+            let amount = batch.members.iter().map(|member| member.size).sum();
+            emit(Piece::Batch(batch, Done { task, amount }))
+        };
         for item in items {
-            if item.header.kind != EntryKind::File {
-                chunks[0].0.add(item.header, &[])?;
+            self.content.clear();
+            if item.header.kind == EntryKind::File && self.read_whole(&item, emit)?.is_none() {
                 continue;
             }
-            let Some(()) = self.read_whole(&item, emit)? else { continue };
-            let chunk = usize::from(looks_compressed(&self.content));
-            if chunks[chunk].0.len() + self.content.len() > frame_bytes {
-                self.flush(&mut chunks, emit)?;
-            }
-            let (chunk, done) = &mut chunks[chunk];
-            *done = Done { task: item.task, amount: done.amount + self.content.len() as u64 };
-            chunk.add(item.header, &self.content)?;
+            packer.add(item.header, &self.content, &mut self.encoder, &mut |made| batch(emit, made))?;
         }
-        self.flush(&mut chunks, emit)
-    }
-
-    fn flush(&mut self, chunks: &mut [(Chunk, Done); 2], emit: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
-        for ((chunk, done), packed) in chunks.iter_mut().zip([false, true]) {
-            if let Some(batch) = chunk.take(&mut self.encoder, packed)? {
-                emit(Piece::Batch(batch, std::mem::take(done)))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A frame of `content`, or `None` where it is better stored.
-    fn frame(&mut self, content: &[u8], packed: bool) -> Result<Option<Vec<u8>>> {
-        if packed { Ok(None) } else { self.encoder.frame(content).map(Some) }
+        packer.flush(&mut self.encoder, &mut |made| batch(emit, made))
     }
 
     /// Reads a small file whole into `self.content`; `None` when it has vanished or cannot be read.
@@ -123,8 +101,8 @@ impl FileWorker {
                 }
                 let done = Done { task: item.task, amount: content.len() as u64 };
                 rest -= done.amount;
-                let frame = self.frame(&content, looks_compressed(&content))?;
-                emit(Piece::Content { block: Block { content, frame }, rows: 0, text_bytes: 0, done })?;
+                let block = Block::of_file(content, &mut self.encoder)?;
+                emit(Piece::Content { block, rows: 0, text_bytes: 0, done })?;
             }
             let same = rest == 0 && State::of(&file).is_ok_and(|after| after == before);
             if !same && attempt < ATTEMPTS {

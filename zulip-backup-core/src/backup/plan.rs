@@ -134,7 +134,7 @@ pub fn plan(site: &Site, options: &BackupOptions, progress: &dyn Progress) -> Re
         .with_path(directory)
         .with_hint("free some space, name another --output, or go on with --ignore-space"));
     }
-    let jobs = options.jobs.and_then(NonZeroUsize::new).unwrap_or_else(process::processors);
+    let jobs = process::threads(options.jobs.unwrap_or(0));
     Ok(BackupPlan {
         output,
         replace: options.force,

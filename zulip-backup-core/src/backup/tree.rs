@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use camino::Utf8Path;
 
 use crate::archive::{EntryKind, Header, Link, MemberName, MemberTarget};
-use crate::backup::files::{FileJob, Item, large_bytes};
+use crate::backup::files::{FileJob, Item};
 use crate::backup::piece::Piece;
 use crate::codec::Compression;
 use crate::fs::{OwnerNames, Walk, WalkEntry, WalkKind};
@@ -70,7 +70,7 @@ impl Tree<'_> {
                 }))?;
             }
             let Some(kind) = self.kind(&entry, &name, &found)? else { continue };
-            let large = kind == EntryKind::File && entry.metadata.len() >= large_bytes(self.compression);
+            let large = kind == EntryKind::File && entry.metadata.len() >= self.compression.large_bytes();
             if kind == EntryKind::File {
                 seen(&entry.relative, &found)?;
             }

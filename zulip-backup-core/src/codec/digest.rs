@@ -17,6 +17,27 @@ impl Digest {
     pub fn of(bytes: &[u8]) -> Self {
         Self(sha2::Sha256::digest(bytes).into())
     }
+
+    /// The digest of all that `source` gives.
+    pub fn of_reader(source: &mut dyn std::io::Read) -> std::io::Result<Self> {
+        let mut hasher = sha2::Sha256::new();
+        std::io::copy(source, &mut Sink(&mut hasher))?;
+        Ok(Self(hasher.finalize().into()))
+    }
+}
+
+/// Lets a copy end in a digest.
+struct Sink<'a>(&'a mut sha2::Sha256);
+
+impl std::io::Write for Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Takes bytes in and becomes a [`Digest`].

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use serde::Deserialize;
 
-use crate::codec::{Digest, Hasher};
+use crate::codec::Digest;
 use crate::diff::hash::hash;
 use crate::package::{Item, Member, Package, RowReader, message_file_number, read_small};
 use crate::{Error, ErrorKind, Progress, Result};
@@ -87,7 +87,8 @@ impl Index {
                 None => match name.strip_suffix("/records.json").filter(|directory| !directory.contains('/')) {
                     Some(directory) => index.record_rows(name, directory, content)?,
                     None => {
-                        index.files.insert(name.to_owned(), digest(name, content)?);
+                        let digest = Digest::of_reader(content).map_err(|error| Error::io("read", name, error))?;
+                        index.files.insert(name.to_owned(), digest);
                     }
                 },
             },
@@ -158,18 +159,6 @@ fn parse<T: serde::de::DeserializeOwned>(name: &str, content: &mut (dyn Read + S
             .with_path(name)
             .with_source(error)
     })
-}
-
-fn digest(name: &str, content: &mut (dyn Read + Send)) -> Result<Digest> {
-    let (mut hasher, mut buffer) = (Hasher::new(), vec![0; 64 << 10]);
-    loop {
-        match content.read(&mut buffer) {
-            Ok(0) => return Ok(hasher.finish()),
-            Ok(read) => hasher.update(&buffer[..read]),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::io("read", name, error)),
-        }
-    }
 }
 
 fn broken() -> Error {

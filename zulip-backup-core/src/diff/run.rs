@@ -21,7 +21,7 @@ pub fn diff(a: &Utf8Path, b: &Utf8Path, options: &DiffOptions, progress: &dyn Pr
     let mut report = DiffReport { a: a.to_owned(), b: b.to_owned(), ..DiffReport::default() };
     let packages = [Package::open(a)?, Package::open(b)?];
     if fs::canonicalize(a)? != fs::canonicalize(b)? {
-        let jobs = if options.jobs == 0 { process::processors().get() } else { options.jobs };
+        let jobs = process::threads(options.jobs).get();
         progress.begin(Task::bytes(TASK, None));
         let [first, second] = &packages;
         let one = Index::read(first, jobs, progress)?;

@@ -18,7 +18,7 @@ use crate::export::select::RealmFacts;
 use crate::export::work::{Job, Shared, Worker};
 use crate::export::{Compat, ExportPlan, ExportReport, Format, Kind, realms};
 use crate::pipeline::{self, Limits, Plan};
-use crate::postgres::{Invitation, Purpose, Reservation, RowReader, Snapshot, column, error, quote_identifier};
+use crate::postgres::{Invitation, Purpose, Reservation, RowReader, Snapshot, column, error};
 use crate::schema::{ExportSchema, RowList};
 use crate::{Error, ErrorKind, Progress, Result, Task};
 
@@ -46,8 +46,7 @@ impl ExportPlan {
         };
         let reservation = Reservation::make(&self.connection, &self.application(), purpose)?;
         let mut client = self.connection.connect(&self.application())?;
-        let search_path = format!("SET search_path = {}, pg_catalog", quote_identifier(&realms::schema(&mut client)?));
-        client.batch_execute(&search_path).map_err(|failure| error("prepare the connection", failure))?;
+        let search_path = realms::search_path(&mut client)?;
         let deactivation = if self.deactivate { Some(Deactivation::begin(&mut client, self.realm_id)?) } else { None };
         let record = if self.record { Some(Record::begin(&mut client, self)) } else { None }.transpose();
         let exported = record.and_then(|record| match self.export(reservation, &search_path, progress) {

@@ -107,8 +107,7 @@ impl Cutter {
         self.block(std::mem::replace(text, next), emit)
     }
 
-    /// Hands on a block as it is.
-    pub(super) fn block(&mut self, content: Vec<u8>, emit: Emit<'_>) -> Result<()> {
+    fn block(&mut self, content: Vec<u8>, emit: Emit<'_>) -> Result<()> {
         let frame = self.encoder.as_mut().map(|encoder| encoder.frame(&content)).transpose()?;
         emit(Piece::Content(Block { content, frame }))
     }

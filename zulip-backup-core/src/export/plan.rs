@@ -159,7 +159,7 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
         record: !options.no_record && user.is_none(),
         user,
         compat: options.compat,
-        jobs: options.jobs.and_then(NonZeroUsize::new).unwrap_or_else(process::processors),
+        jobs: process::threads(options.jobs.unwrap_or(0)),
         zulip_version: site.version()?.version.clone(),
         uploads,
         estimate_bytes,

@@ -1,7 +1,7 @@
 //! An export as a tarball: a stream of members under one base name.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::OnceLock;
 
@@ -114,12 +114,8 @@ impl Tarball {
     }
 
     fn stream(&self) -> Result<Bounded<Stream>> {
-        let mut file = self.file.try_clone().map_err(|error| Error::io("read", &self.path, error))?;
-        if self.compression.is_some() {
-            // A stream of its own position: two readers of one tarball must not disturb each other.
-            file = fs::open(&self.path)?;
-        }
-        file.seek(SeekFrom::Start(0)).map_err(|error| Error::io("read", &self.path, error))?;
+        // With a position of its own: two readers of one tarball must not disturb each other.
+        let file = fs::open(&self.path)?;
         let source = BufReader::with_capacity(256 << 10, Counted::new(file));
         let inner = match self.compression {
             Some(compression) => Stream::Packed(Box::new(StreamDecoder::new(compression, source)?)),

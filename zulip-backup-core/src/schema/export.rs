@@ -321,25 +321,15 @@ impl ExportSchema {
             let fields = fields.collect::<Result<Vec<_>, _>>().map_err(|reason| format!("{name}: {reason}"))?;
             tables.insert(name, ExportTable { fields, dropped: table.dropped, harmless: table.harmless });
         }
-        let Declaration {
-            zulip_versions,
-            migrations,
-            cross_realm_bots,
-            personal_recipients,
-            user_message_flags,
-            files,
-            left_out,
-            ..
-        } = declared;
         Ok(Self {
-            zulip_versions,
-            migrations,
-            cross_realm_bots,
-            personal_recipients,
-            user_message_flags,
-            files,
+            zulip_versions: declared.zulip_versions,
+            migrations: declared.migrations,
+            cross_realm_bots: declared.cross_realm_bots,
+            personal_recipients: declared.personal_recipients,
+            user_message_flags: declared.user_message_flags,
+            files: declared.files,
             tables,
-            left_out,
+            left_out: declared.left_out,
         })
     }
 

@@ -67,7 +67,7 @@ fn all(
     if package.is_random_access() {
         known(package)?;
     }
-    let jobs = if options.jobs == 0 { process::processors().get() } else { options.jobs };
+    let jobs = process::threads(options.jobs).get();
     report.findings.extend(package.prove(jobs, TASK, progress)?);
     if package.layout()? == Some(Layout::SingleUser) {
         return single::check(package, progress, report);

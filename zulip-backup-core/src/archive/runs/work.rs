@@ -5,7 +5,7 @@ use std::thread;
 
 use crate::archive::runs::{Run, RunReader, Walker};
 use crate::archive::{ArchiveManifest, IndexedArchive};
-use crate::{Error, Result, process};
+use crate::{Error, Result};
 
 /// Reads the index on the calling thread and hands each run that `plan` accepts to one of `jobs` threads.
 ///
@@ -81,9 +81,4 @@ pub(crate) fn each_run<M: ArchiveManifest + Sync>(
         Ok(Some(error)) => Err(error),
         _ => Ok(index_damage),
     }
-}
-
-/// The number of threads for `jobs`, where 0 asks for as many as there are processors.
-pub(crate) fn threads(jobs: usize) -> usize {
-    if jobs > 0 { jobs } else { process::processors().get() }
 }

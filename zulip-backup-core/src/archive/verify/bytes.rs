@@ -1,12 +1,12 @@
 //! Proving any archive with an index, whatever is in it.
 
-use crate::archive::runs::{Part, Run, Visit, each_run, threads};
+use crate::archive::runs::{Part, Run, Visit, each_run};
 use crate::archive::verify::collector::{AT_THE_END, Collector};
 use crate::archive::verify::indexed::index_damage;
 use crate::archive::verify::proof::{Proof, damaged_frame};
 use crate::archive::verify::tail;
 use crate::archive::{ArchiveManifest, Frame, IndexedArchive, Member};
-use crate::{Error, Findings, Progress, Result, Silent};
+use crate::{Error, Findings, Progress, Result, Silent, process};
 
 /// Compares every byte of an archive with what its index says: headers, contents, padding, and the tail. What is wrong
 /// comes back. `task` is advanced by the bytes of the file.
@@ -24,7 +24,7 @@ pub(crate) fn prove<M: ArchiveManifest + Sync>(
     let root = archive.root();
     let damage = each_run(
         archive,
-        threads(jobs),
+        process::threads(jobs).get(),
         |_| progress.checkpoint().map(|()| true),
         |walker, run| {
             let mut check = Check { run, root, collector: &collector, proof: Proof::default() };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::archive::names::NameMap;
-use crate::archive::runs::{Part, Run, Visit, each_run, threads};
+use crate::archive::runs::{Part, Run, Visit, each_run};
 use crate::archive::verify::collector::{AT_THE_END, Collector};
 use crate::archive::verify::content::{Content, Found, is_kept};
 use crate::archive::verify::database::Parts;
@@ -13,7 +13,7 @@ use crate::archive::verify::report::ArchiveKind;
 use crate::archive::verify::{Depth, TASK, VerifyOptions, VerifyReport, stream, tail};
 use crate::archive::{EntryKind, Frame, IndexedArchive, Manifest, Member, Section, SectionFacts, member};
 use crate::codec::most_bytes;
-use crate::{Error, Finding, Progress, Result};
+use crate::{Error, Finding, Progress, Result, process};
 
 /// Counts what the index lists, and compares it with the manifest.
 pub(super) type Sections = BTreeMap<&'static str, SectionFacts>;
@@ -33,7 +33,7 @@ pub(super) fn verify(
     let limit = most_bytes(archive.file_bytes());
     let index_error = each_run(
         archive,
-        threads(options.jobs),
+        process::threads(options.jobs).get(),
         |run| {
             progress.checkpoint()?;
             for member in &run.members {

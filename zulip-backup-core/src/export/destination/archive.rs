@@ -6,7 +6,7 @@ use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use camino::Utf8Path;
 
 use crate::archive::{ArchiveWriter, Batch, Block, EntryKind, Header, IndexFacts, MemberName, Owner};
-use crate::codec::{Compression, Digest, FrameEncoder, Hasher};
+use crate::codec::{Compression, Digest, FrameEncoder};
 use crate::export::Format;
 use crate::export::destination::{Destination, Published};
 use crate::export::piece::Folder;
@@ -144,27 +144,15 @@ impl Destination for ArchiveDestination {
     fn publish(self: Box<Self>, manifest: &dyn Fn(Compression, IndexFacts) -> ExportManifest) -> Result<Published> {
         let Self { output, writer, maker, encoder, .. } = *self;
         let mtime = u64::try_from(maker.mtime).unwrap_or(0);
-        let (written, file) = writer.finish(&maker.owner, mtime, |_, index| manifest(encoder.compression(), index))?;
-        let sha256 = digest(file, output.target())?;
+        let (written, mut file) =
+            writer.finish(&maker.owner, mtime, |_, index| manifest(encoder.compression(), index))?;
+        // It cannot be told while writing: headers are written a second time.
+        let sha256 = file
+            .seek(SeekFrom::Start(0))
+            .and_then(|_| Digest::of_reader(&mut BufReader::with_capacity(1 << 20, file)))
+            .map_err(|error| Error::io("read", output.target(), error))?;
         output.publish()?;
         Ok(Published { bytes: Some(written.archive_bytes), sha256: Some(sha256) })
-    }
-}
-
-/// SHA-256 of a whole file. It cannot be told while writing: headers are written a second time.
-fn digest(mut file: File, path: &Utf8Path) -> Result<Digest> {
-    let failed = |error| Error::io("read", path, error);
-    file.seek(SeekFrom::Start(0)).map_err(failed)?;
-    let mut reader = BufReader::with_capacity(1 << 20, file);
-    let mut hasher = Hasher::new();
-    loop {
-        let bytes = std::io::BufRead::fill_buf(&mut reader).map_err(failed)?;
-        if bytes.is_empty() {
-            return Ok(hasher.finish());
-        }
-        hasher.update(bytes);
-        let read = bytes.len();
-        std::io::BufRead::consume(&mut reader, read);
     }
 }
 

@@ -1,18 +1,15 @@
 //! The avatars of an export. Where one lies is told by a hash of a secret.
 
-use sha2::{Digest as _, Sha256};
-
 use super::{FileFinder, Jobs, Record};
 use crate::Result;
 use crate::postgres::RowReader;
-use crate::uploads::Store;
+use crate::uploads::{AvatarName, Store};
 
 /// How many avatars are put in order at a time: 36 bytes for each.
 const AT_ONCE: u64 = 1 << 18;
 
 impl FileFinder<'_> {
-    /// Files are in the order of their paths. The database cannot know it: the secret must not get into a statement, which
-    /// a server may write down. So users are read once for each part of the hashes that fits into memory.
+    /// Files are in the order of their paths, which the database cannot know ([`AvatarName::new`]). So users are read once for each part of the hashes that fits into memory.
     pub(super) fn avatars(&self, reader: &mut RowReader, jobs: &mut Jobs<'_, '_>) -> Result<()> {
         let from = format!("FROM zerver_userprofile t WHERE t.avatar_source <> 'G' AND {}", self.scope.avatars("t"));
         let mut count = 0;
@@ -27,9 +24,9 @@ impl FileFinder<'_> {
             let mut avatars = Vec::new();
             reader.copy_binary("read the users with avatars", &all, |row| {
                 let (user, version) = (row.integer(0)?, row.integer(1)?);
-                let hash = self.hash(user, version);
-                if u64::from(hash[0]) * parts / 256 == part {
-                    avatars.push((hash, user, version));
+                let name = AvatarName::new(user, version, self.avatar_salt);
+                if u64::from(name.0[0]) * parts / 256 == part {
+                    avatars.push((name, user, version));
                 }
                 Ok(())
             })?;
@@ -44,7 +41,7 @@ impl FileFinder<'_> {
     fn plan_avatars(
         &self,
         reader: &mut RowReader,
-        avatars: &[([u8; 20], i64, i64)],
+        avatars: &[(AvatarName, i64, i64)],
         jobs: &mut Jobs<'_, '_>,
     ) -> Result<()> {
         let ids = avatars.iter().map(|(_, user, _)| user.to_string()).collect::<Vec<_>>().join(", ");
@@ -57,25 +54,15 @@ impl FileFinder<'_> {
             people.push((row.integer(0)?, super::text(row, 1)?, row.boolean(2)?));
             Ok(())
         })?;
-        for (hash, user, version) in avatars {
+        for (name, user, version) in avatars {
             let Ok(at) = people.binary_search_by_key(user, |person| person.0) else { continue };
             let (_, email, bot) = &people[at];
-            let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
             for ending in ["original", "png"] {
-                let key = format!("{}/{digits}.{ending}", self.scope.realm);
+                let key = format!("{}/{name}.{ending}", self.scope.realm);
                 let record = Record::Avatar { user: *user, email: email.clone(), version: *version, expected: !bot };
                 jobs.add(Store::Avatars, key.clone(), key, record)?;
             }
         }
         Ok(())
-    }
-
-    /// The first 20 bytes of the hash that names a user's avatar (`user_avatar_path_from_ids` of upstream).
-    fn hash(&self, user: i64, version: i64) -> [u8; 20] {
-        let mut hash = Sha256::new();
-        hash.update(format!("{user}:{version}:{}", self.avatar_salt.expose()));
-        let mut first = [0; 20];
-        first.copy_from_slice(&hash.finalize()[..20]);
-        first
     }
 }

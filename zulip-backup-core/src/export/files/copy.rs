@@ -4,8 +4,7 @@ use std::io::Read;
 
 use camino::Utf8PathBuf;
 
-use crate::archive::{Block, Chunk};
-use crate::codec::looks_compressed;
+use crate::archive::{Block, Packer};
 use crate::export::destination::MemberMaker;
 use crate::export::files::{FileItem, Record, TASK};
 use crate::export::piece::{Cutter, Emit, Folder, Piece};
@@ -38,8 +37,7 @@ impl FileCopier<'_> {
         cutter: &mut Cutter,
         emit: Emit<'_>,
     ) -> Result<()> {
-        // What can be compressed, and what cannot.
-        let mut chunks = [Chunk::default(), Chunk::default()];
+        let mut packer = Packer::default();
         for item in items {
             self.progress.checkpoint()?;
             let upload = match self.uploads.open(item.store, &item.key) {
@@ -63,7 +61,7 @@ impl FileCopier<'_> {
                     let mut content = upload.content;
                     fs::write_dated(&target.join(&path), |file| content.copy_to(file), modified)?
                 }
-                Way::Archive(maker) => self.member(maker, &path, upload, cutter, &mut chunks, &mut *emit)?,
+                Way::Archive(maker) => self.member(maker, &path, upload, cutter, &mut packer, &mut *emit)?,
             };
             if bytes != expected {
                 let text = format!("had {expected} bytes when it was opened, and {bytes} when it was read");
@@ -72,7 +70,10 @@ impl FileCopier<'_> {
             self.progress.advance(TASK, bytes);
             emit(Piece::Record { folder, row: item.row(self.realm, bytes, modified)?, bytes })?;
         }
-        flush(&mut chunks, cutter, emit)
+        match cutter.encoder() {
+            Some(encoder) => packer.flush(encoder, &mut |batch| emit(Piece::Members(batch))),
+            None => Ok(()),
+        }
     }
 
     fn missing(item: &FileItem, finding: Option<Finding>, emit: Emit<'_>) -> Result<()> {
@@ -91,23 +92,21 @@ impl FileCopier<'_> {
         path: &str,
         upload: Upload,
         cutter: &mut Cutter,
-        chunks: &mut [Chunk; 2],
+        packer: &mut Packer,
         emit: Emit<'_>,
     ) -> Result<u64> {
         let failed = |error| Error::io("read", path, error);
         let frame_bytes = cutter.block_bytes();
         let Upload { bytes, modified, mut content } = upload;
-        if bytes < frame_bytes as u64 / 2 {
+        let encoder = cutter.encoder().ok_or_else(|| Error::new(ErrorKind::Io, "a directory has no members"))?;
+        let mut members = |batch| emit(Piece::Members(batch));
+        if bytes < encoder.compression().large_bytes() {
             let mut small = Vec::new();
             (&mut content).take(frame_bytes as u64).read_to_end(&mut small).map_err(failed)?;
-            if chunks.iter().any(|chunk| chunk.len() + small.len() > frame_bytes) {
-                flush(chunks, cutter, emit)?;
-            }
-            let chunk = usize::from(looks_compressed(&small));
-            chunks[chunk].add(maker.header(path, Some(modified.0))?, &small)?;
+            packer.add(maker.header(path, Some(modified.0))?, &small, encoder, &mut members)?;
             return Ok(small.len() as u64);
         }
-        flush(chunks, cutter, &mut *emit)?;
+        packer.flush(encoder, &mut members)?;
         emit(Piece::Begin { path: path.to_owned(), modified: Some(modified.0) })?;
         let mut read = 0;
         loop {
@@ -119,21 +118,7 @@ impl FileCopier<'_> {
                 return Ok(read);
             }
             read += block.len() as u64;
-            if looks_compressed(&block) {
-                emit(Piece::Content(Block { content: block, frame: None }))?;
-            } else {
-                cutter.block(block, &mut *emit)?;
-            }
+            emit(Piece::Content(Block::of_file(block, encoder)?))?;
         }
     }
-}
-
-fn flush(chunks: &mut [Chunk; 2], cutter: &mut Cutter, emit: Emit<'_>) -> Result<()> {
-    let Some(encoder) = cutter.encoder() else { return Ok(()) };
-    for (chunk, packed) in chunks.iter_mut().zip([false, true]) {
-        if let Some(batch) = chunk.take(encoder, packed)? {
-            emit(Piece::Members(batch))?;
-        }
-    }
-    Ok(())
 }
