@@ -1,6 +1,7 @@
 //! PostgreSQL: connections, its programs, throw-away servers, dumps.
 
 mod binary;
+mod binary_in;
 mod cluster;
 mod config;
 mod connect;
@@ -13,6 +14,7 @@ mod rows;
 mod snapshot;
 
 pub use binary::{BinaryRow, BinaryRows, integer};
+pub(crate) use binary_in::{BEGIN, ColumnType, END, RowBuffer};
 pub use cluster::{Cluster, ClusterBuilder, Durability};
 pub use config::{ConnectOptions, Environment, SslMode};
 pub use facts::{DatabaseFacts, Extension, TextSearchDictionary, applied_migrations};
@@ -20,4 +22,5 @@ pub use fault::{ServerError, column, error, sqlstate};
 pub use programs::{Programs, ServerPrograms};
 pub(crate) use quote::quote_identifier;
 pub use rows::RowReader;
+pub(crate) use snapshot::lock_out_others;
 pub use snapshot::{Invitation, Purpose, Reservation, Snapshot, SnapshotState, TableSize};

@@ -14,15 +14,19 @@
 
 mod catalog;
 mod ddl;
+mod defaults;
 mod describe;
 mod export;
 mod json_schema;
 mod live;
+mod migrations;
 mod objects;
 
 pub use catalog::{Catalog, Check, Column, ForeignKey, Identity, Index, StatisticsObject, Table, Unique};
 pub use ddl::{Ddl, Section, Statement};
+pub(crate) use defaults::Defaults;
 pub use describe::Description;
 pub use export::{Encoding, ExportSchema, ExportTable, Field, Files, Migrations, RowList, RowRule, Source};
 pub(crate) use live::LiveColumn;
 pub use live::{LiveDifferences, compare_live};
+pub(crate) use migrations::MigrationStatus;

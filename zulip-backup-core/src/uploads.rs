@@ -1,12 +1,14 @@
 //! Where a server keeps uploaded files: one trait, and one file for each kind of store.
 
 mod local;
+mod staging;
 
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
 
 pub use local::LocalFiles;
+pub use staging::Staging;
 
 use crate::codec::Digest;
 use crate::site::UploadsBackend;
@@ -19,6 +21,19 @@ pub enum Store {
     Files,
     /// Avatars, emoji and icons: `avatars`, or `S3_AVATAR_BUCKET`.
     Avatars,
+}
+
+impl Store {
+    /// Both.
+    pub(crate) const ALL: [Self; 2] = [Self::Files, Self::Avatars];
+
+    /// Its directory below `LOCAL_UPLOADS_DIR`.
+    pub(crate) fn directory(self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::Avatars => "avatars",
+        }
+    }
 }
 
 /// A server's uploaded files, wherever they are.
@@ -34,6 +49,16 @@ pub trait Uploads: fmt::Debug + Send + Sync {
     /// # Errors
     /// As [`open`](Self::open).
     fn list(&self, store: Store, directory: &str) -> Result<Vec<String>>;
+
+    /// Begins to put files in that are to become a new organisation's. `directory` is a name that says whose they are
+    /// until then.
+    ///
+    /// # Errors
+    /// `Refused` where there are files under the organisation's id, and what the store answers.
+    fn stage(&self, realm: i64, directory: &str) -> Result<Box<dyn Staging>>;
+
+    /// What was begun with this name earlier, perhaps by a process that is no more.
+    fn staged(&self, realm: i64, directory: &str) -> Box<dyn Staging>;
 }
 
 /// An uploaded file, open for reading.

@@ -17,24 +17,23 @@
 mod consistency;
 mod counts;
 mod facts;
-mod ids;
 mod links;
-mod lists;
 mod messages;
 mod options;
 mod privacy;
 mod read;
 mod records;
 mod report;
-mod row;
 mod rules;
 mod run;
-mod shape;
 mod sidecars;
 mod single;
-mod strict;
 
+pub(crate) use facts::{Facts, Standing};
 pub use options::ValidateOptions;
+pub(crate) use records::{Record, Records};
 pub use report::ValidateReport;
 pub use run::validate;
+pub(crate) use run::{Examined, examine};
 pub use sidecars::KindFrom;
+pub(crate) use sidecars::Migrations;

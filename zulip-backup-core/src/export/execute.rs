@@ -10,7 +10,6 @@ use crate::export::files::{self, FileCopier, FileFinder, Way};
 use crate::export::lists::Place;
 use crate::export::losses::losses;
 use crate::export::messages::{self, FILE_MESSAGES, Messages};
-use crate::export::migrations::MigrationStatus;
 use crate::export::piece::{Cutter, Piece};
 use crate::export::record::Record;
 use crate::export::scope::{Found, Scope};
@@ -19,7 +18,7 @@ use crate::export::work::{Job, Shared, Worker};
 use crate::export::{Compat, ExportPlan, ExportReport, Format, Kind, realms};
 use crate::pipeline::{self, Limits, Plan};
 use crate::postgres::{Invitation, Purpose, Reservation, RowReader, Snapshot, column, error};
-use crate::schema::{ExportSchema, RowList};
+use crate::schema::{ExportSchema, MigrationStatus, RowList};
 use crate::{Error, ErrorKind, Progress, Result, Task};
 
 /// What the server's lists show a connection of this process as.

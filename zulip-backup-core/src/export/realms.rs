@@ -62,14 +62,14 @@ pub fn realms(site: &Site) -> Result<Vec<RealmSummary>> {
 }
 
 /// A connection that finds Zulip's tables by their names.
-pub(super) fn connect(site: &Site) -> Result<Client> {
+pub(crate) fn connect(site: &Site) -> Result<Client> {
     let mut client = site.database()?.value.connect(super::execute::APPLICATION)?;
     search_path(&mut client)?;
     Ok(client)
 }
 
 /// Lets a connection find Zulip's tables by their names. The statement comes back, for others.
-pub(super) fn search_path(client: &mut Client) -> Result<String> {
+pub(crate) fn search_path(client: &mut Client) -> Result<String> {
     let statement = format!("SET search_path = {}, pg_catalog", crate::postgres::quote_identifier(&schema(client)?));
     client.batch_execute(&statement).map_err(|failure| error("prepare the connection", failure))?;
     Ok(statement)

@@ -119,6 +119,26 @@ pub(crate) fn dress(path: &Utf8Path, model: Option<&Utf8Path>, owner: (u32, u32)
         .map_err(|errno| Error::io("change the mode of", path, errno.into()))
 }
 
+/// Makes a directory and all above it that are missing, each with the owner and mode of `model`.
+pub(crate) fn create_dirs_like(path: &Utf8Path, model: &Utf8Path) -> Result<()> {
+    let missing: Vec<&Utf8Path> = path.ancestors().take_while(|ancestor| !ancestor.is_dir()).collect();
+    for directory in missing.into_iter().rev() {
+        match DirBuilder::new().mode(0o700).create(directory) {
+            Ok(()) => dress(directory, Some(model), (0, 0), 0o700)?,
+            // Another thread was faster.
+            Err(error) if error.kind() == IoKind::AlreadyExists => {}
+            Err(error) => return Err(Error::io("create the directory", directory, error)),
+        }
+    }
+    Ok(())
+}
+
+/// Gives a file the owner of the directory `model`, and lets read and write it who may use the directory so.
+pub(crate) fn dress_file(path: &Utf8Path, model: &Utf8Path) -> Result<()> {
+    let (owner, mode) = metadata(model)?.map_or(((0, 0), 0o700), |found| ((found.uid(), found.gid()), found.mode()));
+    dress(path, None, owner, mode & 0o666)
+}
+
 /// Replaces a file by this content in one step, flushed, with the mode 0600.
 pub(crate) fn write_atomically(path: &Utf8Path, content: &[u8]) -> Result<()> {
     let output = Output::create(path, true)?;

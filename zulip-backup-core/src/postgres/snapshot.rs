@@ -15,6 +15,8 @@ pub enum Purpose {
     Export(i64),
     /// An export of the user with this id.
     UserExport(i64),
+    /// An import.
+    Import,
 }
 
 impl Purpose {
@@ -23,6 +25,7 @@ impl Purpose {
         match self {
             Self::Backup => (0x7a75_6c69, 0x7062_616b),
             Self::Export(realm) => (0x7a75_6c65, i32::try_from(realm).unwrap_or(0)),
+            Self::Import => (0x7a75_6c69, 0x696d_706f),
             Self::UserExport(user) => (0x7a75_6c75, i32::try_from(user).unwrap_or(0)),
         }
     }
@@ -32,6 +35,7 @@ impl std::fmt::Display for Purpose {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Backup => f.write_str("backup of this database"),
+            Self::Import => f.write_str("import into this database"),
             Self::Export(_) => f.write_str("export of this organisation"),
             Self::UserExport(_) => f.write_str("export of this user"),
         }
@@ -207,7 +211,7 @@ impl Invitation {
     }
 }
 
-fn lock_out_others(leader: &mut Client, purpose: Purpose) -> Result<()> {
+pub(crate) fn lock_out_others(leader: &mut Client, purpose: Purpose) -> Result<()> {
     let failed = |failure| error("take the advisory lock", failure);
     let (high, low) = purpose.lock();
     let taken: bool = leader.query_one("SELECT pg_try_advisory_lock($1, $2)", &[&high, &low]).map_err(failed)?.get(0);

@@ -4,7 +4,8 @@ use std::os::unix::fs::MetadataExt;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
-use crate::uploads::{Content, Store, Upload, Uploads};
+use crate::uploads::staging::{self, LocalStaging};
+use crate::uploads::{Content, Staging, Store, Upload, Uploads};
 use crate::{Error, ErrorKind, Result, fs};
 
 /// The directories `files` and `avatars` of a directory.
@@ -19,18 +20,27 @@ impl LocalFiles {
         Self { directory: directory.to_owned() }
     }
 
+    fn staging(&self, realm: i64, directory: &str) -> LocalStaging {
+        LocalStaging { uploads: self.directory.clone(), directory: self.directory.join(directory), realm }
+    }
+
     /// Keys come out of a database: none of them may lead elsewhere.
     fn path(&self, store: Store, key: &str) -> Result<Utf8PathBuf> {
-        let store = match store {
-            Store::Files => "files",
-            Store::Avatars => "avatars",
-        };
-        if Utf8Path::new(key).components().all(|part| matches!(part, Utf8Component::Normal(_))) && !key.contains('\0') {
-            Ok(self.directory.join(store).join(key))
-        } else {
-            Err(Error::new(ErrorKind::Damaged, format!("{key:?} is no path below the uploads"))
-                .with_hint("a row of the database names it: see who changed it"))
-        }
+        below(&self.directory.join(store.directory()), key)
+            .map_err(|error| error.with_hint("a row of the database names it: see who changed it"))
+    }
+}
+
+/// The path of a key in a directory.
+///
+/// # Errors
+/// `Damaged` for one that leads out.
+pub(super) fn below(directory: &Utf8Path, key: &str) -> Result<Utf8PathBuf> {
+    let inside = Utf8Path::new(key).components().all(|part| matches!(part, Utf8Component::Normal(_)));
+    if inside && !key.is_empty() && !key.contains('\0') {
+        Ok(directory.join(key))
+    } else {
+        Err(Error::new(ErrorKind::Damaged, format!("{key:?} is no path below the uploads")))
     }
 }
 
@@ -48,6 +58,19 @@ impl Uploads for LocalFiles {
         let mut names = if fs::is_dir(&path) { fs::list(&path)? } else { Vec::new() };
         names.sort_unstable();
         Ok(names.into_iter().map(|name| format!("{directory}/{name}")).collect())
+    }
+
+    fn stage(&self, realm: i64, directory: &str) -> Result<Box<dyn Staging>> {
+        if staging::has_files(&self.directory, realm)? {
+            return Err(staging::occupied(&self.directory, realm));
+        }
+        let staging = self.staging(realm, directory);
+        staging.create()?;
+        Ok(Box::new(staging))
+    }
+
+    fn staged(&self, realm: i64, directory: &str) -> Box<dyn Staging> {
+        Box::new(self.staging(realm, directory))
     }
 }
 

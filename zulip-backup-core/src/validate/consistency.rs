@@ -9,7 +9,7 @@ pub(super) fn check(facts: &Facts) -> Findings {
     let mut findings = Findings::default();
     recipients(facts, &mut findings);
     standings(facts, &mut findings);
-    match facts.ids("zerver_realm").map_or(0, super::ids::IdSet::len) {
+    match facts.ids("zerver_realm").map_or(0, crate::ids::IdSet::len) {
         1 => {}
         count => {
             let message = format!("has {count} rows: an export is of one organisation");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 
 use crate::package::{Listing, message_file_number};
-use crate::validate::lists::Counts;
+use crate::rows::Counts;
 use crate::validate::records::{DIRECTORIES, Records};
 use crate::{Finding, Findings};
 

@@ -1,56 +1,59 @@
 //! What the files beside the messages say, as far as something else is judged by it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::ids::IdSet;
+use crate::rows::{Cell, Counts, RowParser, Shape, Sink};
 use crate::schema::{ExportSchema, RowRule};
-use crate::validate::ids::IdSet;
 use crate::validate::links::{Links, Uses, count};
-use crate::validate::lists::{Counts, Sink};
-use crate::validate::row::{Cell, RowParser};
-use crate::validate::shape::Shape;
 use crate::{Finding, Findings, Result};
 
 /// What is known once `realm.json`, `attachment.json` and `analytics.json` were read.
 #[derive(Debug, Default)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     /// Rows of each list by file, for the statistics.
-    pub(super) counts: BTreeMap<String, Counts>,
+    pub(crate) counts: BTreeMap<String, Counts>,
     /// Ids by table; those of all users under `zerver_userprofile`.
-    pub(super) ids: BTreeMap<String, IdSet>,
-    pub(super) links: Links,
+    pub(crate) ids: BTreeMap<String, IdSet>,
+    /// Ids of those tables whose rows do not come in the order of their ids, as they come.
+    pub(crate) orders: HashMap<String, Vec<i64>>,
+    pub(crate) links: Links,
     /// The organisation's id and `string_id`.
-    pub(super) realm: Option<(i64, String)>,
-    pub(super) users: HashMap<i64, User>,
-    pub(super) streams: HashMap<i64, Stream>,
+    pub(crate) realm: Option<(i64, String)>,
+    pub(crate) users: HashMap<i64, User>,
+    pub(crate) streams: HashMap<i64, Stream>,
     /// Type and `type_id` by id.
-    pub(super) recipients: HashMap<i64, (i64, i64)>,
+    pub(crate) recipients: HashMap<i64, (i64, i64)>,
     /// Recipients of groups, by the group.
-    pub(super) groups: HashMap<i64, i64>,
+    pub(crate) groups: HashMap<i64, i64>,
     /// Recipients of the bots that all organisations share.
-    pub(super) bot_recipients: HashMap<i64, i64>,
+    pub(crate) bot_recipients: HashMap<i64, i64>,
     /// Recipient and user of every subscription.
-    pub(super) members: Vec<(i64, i64)>,
+    pub(crate) members: Vec<(i64, i64)>,
     /// Users with subscriptions that show what their owner chose.
-    pub(super) chosen: HashMap<i64, Uses>,
+    pub(crate) chosen: HashMap<i64, Uses>,
     /// Users with lines in the audit log that others may not see.
-    pub(super) audited: HashMap<i64, Uses>,
+    pub(crate) audited: HashMap<i64, Uses>,
     /// The preferences of new users, as hashes in the order of `preferences`.
-    pub(super) defaults: Option<Vec<u32>>,
+    pub(crate) defaults: Option<Vec<u32>>,
     /// The keys that users share with the defaults.
-    pub(super) preferences: Vec<String>,
-    pub(super) attachments: HashMap<String, Attachment>,
-    pub(super) clients: Vec<i64>,
-    pub(super) emoji_files: HashMap<String, i64>,
+    pub(crate) preferences: Vec<String>,
+    pub(crate) attachments: HashMap<String, Attachment>,
+    pub(crate) clients: Vec<i64>,
+    pub(crate) client_names: HashMap<i64, String>,
+    /// Custom profile fields whose values are lists of users.
+    pub(crate) user_fields: HashSet<i64>,
+    pub(crate) emoji_files: HashMap<String, i64>,
     /// Type and status of the exports on record, by id.
-    pub(super) exports: BTreeMap<i64, (i64, i64)>,
+    pub(crate) exports: BTreeMap<i64, (i64, i64)>,
     /// What is wrong with rows beside their shape.
-    pub(super) findings: Findings,
+    pub(crate) findings: Findings,
 }
 
 /// In which list a user is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// With an account.
     Normal,
     /// Only standing for messages.
@@ -60,34 +63,36 @@ pub(super) enum Standing {
 }
 
 #[derive(Debug)]
-pub(super) struct User {
-    pub(super) standing: Standing,
-    pub(super) email: String,
-    pub(super) recipient: Option<i64>,
-    pub(super) is_active: bool,
-    pub(super) is_mirror_dummy: bool,
-    pub(super) is_bot: bool,
-    pub(super) owner: Option<i64>,
-    pub(super) allows_export: bool,
+pub(crate) struct User {
+    pub(crate) standing: Standing,
+    pub(crate) email: String,
+    pub(crate) role: i64,
+    pub(crate) recipient: Option<i64>,
+    pub(crate) is_active: bool,
+    pub(crate) is_mirror_dummy: bool,
+    pub(crate) is_bot: bool,
+    pub(crate) owner: Option<i64>,
+    pub(crate) allows_export: bool,
     /// `email_address_visibility`.
-    pub(super) visibility: i64,
+    pub(crate) visibility: i64,
     /// Whether the address is one that an exporter makes up.
-    pub(super) made_up_address: bool,
+    pub(crate) made_up_address: bool,
     /// Hashes of the preferences.
-    pub(super) preferences: Box<[u32]>,
+    pub(crate) preferences: Box<[u32]>,
 }
 
 #[derive(Debug)]
-pub(super) struct Stream {
-    pub(super) invite_only: bool,
-    pub(super) history_public: bool,
-    pub(super) recipient: Option<i64>,
+pub(crate) struct Stream {
+    pub(crate) name: String,
+    pub(crate) invite_only: bool,
+    pub(crate) history_public: bool,
+    pub(crate) recipient: Option<i64>,
 }
 
 #[derive(Debug)]
-pub(super) struct Attachment {
-    pub(super) id: i64,
-    pub(super) size: i64,
+pub(crate) struct Attachment {
+    pub(crate) id: i64,
+    pub(crate) size: i64,
 }
 
 /// The colours that an exporter gives to subscriptions instead of the chosen ones.
@@ -104,12 +109,14 @@ const OVERRIDES: [&str; 5] = [
     "email_notifications",
     "wildcard_mentions_notify",
 ];
+/// `zerver_customprofilefield.field_type` of a list of users.
+const USER_FIELD: i64 = 6;
 /// Audit-log events that everybody may see: subscriptions.
 const PUBLIC_EVENTS: [i64; 3] = [301, 302, 303];
 
 impl Facts {
     /// Of an export of `schema`'s version.
-    pub(super) fn new(schema: &ExportSchema) -> Result<Self> {
+    pub(crate) fn new(schema: &ExportSchema) -> Result<Self> {
         let (users, defaults) = (schema.table("zerver_userprofile")?, schema.table("zerver_realmuserdefault")?);
         let shared = users.fields.iter().map(|field| &field.key).filter(|key| {
             let special = matches!(key.as_str(), "id" | "realm" | "email_address_visibility");
@@ -119,7 +126,7 @@ impl Facts {
     }
 
     /// The ids of a table's rows.
-    pub(super) fn ids(&self, table: &str) -> Option<&IdSet> {
+    pub(crate) fn ids(&self, table: &str) -> Option<&IdSet> {
         self.ids.get(table)
     }
 
@@ -132,6 +139,7 @@ impl Facts {
         let user = User {
             standing,
             email: row.text("email").unwrap_or_default().to_owned(),
+            role: row.integer("role").unwrap_or(0),
             recipient: row.integer("recipient"),
             is_active: flag("is_active"),
             is_mirror_dummy: flag("is_mirror_dummy"),
@@ -150,6 +158,7 @@ impl Facts {
         let user = User {
             standing: Standing::Bot,
             email: row.text("email").unwrap_or_default().to_owned(),
+            role: 0,
             recipient,
             is_active: true,
             is_mirror_dummy: false,
@@ -213,6 +222,7 @@ impl Facts {
             "zerver_realmuserdefault" => self.defaults = Some(self.preferences(row)),
             "zerver_stream" => {
                 let stream = Stream {
+                    name: row.text("name").unwrap_or_default().to_owned(),
                     // What is not said is not public.
                     invite_only: row.boolean("invite_only").unwrap_or(true),
                     history_public: row.boolean("history_public_to_subscribers").unwrap_or(false),
@@ -230,6 +240,12 @@ impl Facts {
                 self.exports.insert(id, (number("type"), number("status")));
             }
             "zerver_userstatus" => self.emoji_code(row, id),
+            "zerver_client" => {
+                self.client_names.insert(id, row.text("name").unwrap_or_default().to_owned());
+            }
+            "zerver_customprofilefield" if row.integer("field_type") == Some(USER_FIELD) => {
+                self.user_fields.insert(id);
+            }
             _ => {}
         }
     }
@@ -270,6 +286,9 @@ impl Sink for Facts {
         if shape.rule == RowRule::Clients {
             self.clients.extend_from_slice(ids);
         }
+        if !ids.is_sorted() {
+            self.orders.insert(shape.table.clone(), ids.to_vec());
+        }
         let set = self.ids.entry(shape.table.clone()).or_default();
         let findings = &mut self.findings;
         set.extend(ids, |id| {
@@ -295,7 +314,7 @@ fn hash(row: &RowParser<'_>, key: &str) -> u32 {
         Cell::Int(value) => (2, value).hash(&mut hasher),
         Cell::Text(..) => (3, row.text(key)).hash(&mut hasher),
         Cell::Float(value) => (4, value.to_bits()).hash(&mut hasher),
-        Cell::Missing | Cell::Null | Cell::Ids(..) | Cell::Nested | Cell::Wrong => 5.hash(&mut hasher),
+        Cell::Missing | Cell::Null | Cell::Ids(..) | Cell::Json(..) | Cell::Wrong => 5.hash(&mut hasher),
     }
     u32::try_from(hasher.finish() >> 32).unwrap_or(0)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::validate::row::{Cell, RowParser};
+use crate::rows::{Cell, RowParser};
 use crate::{Finding, Findings};
 
 /// References that Zulip's own exporter leaves open, and why that is no fault of an export.

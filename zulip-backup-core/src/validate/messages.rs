@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Mutex;
 
+use crate::ids::IdSet;
 use crate::package::Kind;
+use crate::rows::{self, Cell, Counts, RowParser, Shape, Sink};
 use crate::schema::RowRule;
 use crate::validate::facts::Facts;
-use crate::validate::ids::IdSet;
-use crate::validate::lists::{self, Counts, Sink};
-use crate::validate::row::{Cell, RowParser};
 use crate::validate::rules::{Reach, Rules};
-use crate::validate::shape::Shape;
 use crate::{Error, ErrorKind, Finding, Findings, Result};
 
 /// What all files with messages are judged by.
@@ -44,7 +42,7 @@ impl Judge<'_> {
     pub(super) fn file(&self, name: &str, number: u64, content: &mut (dyn Read + Send)) -> Result<()> {
         let mut file = File::new(self, name);
         let mut findings = Findings::default();
-        let counts = lists::read(name, content, self.shapes, &mut file, &mut findings)?;
+        let counts = rows::read(name, content, self.shapes, &mut file, &mut findings)?;
         let sound = counts.is_some();
         file.end(sound);
         let File { messages, user_messages, clients, findings: more, .. } = file;

@@ -155,7 +155,7 @@ impl Check<'_> {
 }
 
 /// Clients that nothing in the export names.
-pub(super) fn clients(facts: &Facts, kind: Kind, of_messages: &crate::validate::ids::IdSet) -> Findings {
+pub(super) fn clients(facts: &Facts, kind: Kind, of_messages: &crate::ids::IdSet) -> Findings {
     let mut findings = Findings::default();
     let mut named: std::collections::HashSet<i64> = std::collections::HashSet::new();
     for (list, key) in [

@@ -4,12 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 
 use crate::package::{Go, Member, Package, message_file_number, read_small};
+use crate::rows::{self, Shape};
 use crate::schema::ExportSchema;
 use crate::validate::facts::Facts;
-use crate::validate::lists;
 use crate::validate::messages::Judge;
 use crate::validate::records::{DIRECTORIES, Records};
-use crate::validate::shape::Shape;
 use crate::validate::sidecars::{SMALL, Sidecars, declaration};
 use crate::{Findings, Progress, Result};
 
@@ -111,7 +110,7 @@ impl Rows {
     fn read(&mut self, name: &str, content: &mut (dyn Read + Send), findings: &mut Findings) -> Result<()> {
         let stem = name.trim_end_matches(".json");
         let Some((_, shapes)) = self.shapes.0.iter().find(|(of, _)| *of == stem) else { return Ok(()) };
-        if let Some(counts) = lists::read(name, content, shapes, &mut self.facts, findings)? {
+        if let Some(counts) = rows::read(name, content, shapes, &mut self.facts, findings)? {
             self.facts.counts.insert(stem.to_owned(), counts);
         }
         Ok(())

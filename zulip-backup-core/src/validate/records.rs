@@ -6,8 +6,8 @@ use std::io::Read;
 use serde::Deserialize;
 
 use crate::package::{Item, Listing, RowReader};
+use crate::rows::Strict;
 use crate::validate::facts::Facts;
-use crate::validate::strict::Strict;
 use crate::{ErrorKind, Finding, Findings, Result};
 
 /// The directories with files.
@@ -15,25 +15,30 @@ pub(super) const DIRECTORIES: [&str; 4] = ["uploads", "avatars", "emoji", "realm
 
 /// The records of one directory.
 #[derive(Debug, Default)]
-pub(super) struct Records {
-    pub(super) count: u64,
+pub(crate) struct Records {
+    pub(crate) count: u64,
     /// By path.
-    by_path: HashMap<String, Record>,
+    pub(crate) by_path: HashMap<String, Record>,
 }
 
 /// A record, as far as local storage and S3 write the same keys.
 #[derive(Debug, Deserialize)]
-struct Record {
-    path: String,
-    s3_path: String,
+pub(crate) struct Record {
+    pub(crate) path: String,
+    pub(crate) s3_path: String,
     #[serde(default)]
     realm_id: Option<i64>,
     #[serde(default)]
-    user_profile_id: Option<i64>,
+    pub(crate) user_profile_id: Option<i64>,
     #[serde(default)]
     user_profile_email: Option<String>,
     #[serde(default)]
-    size: Option<u64>,
+    pub(crate) size: Option<u64>,
+    #[serde(default)]
+    pub(crate) avatar_version: Option<i64>,
+    /// Of an emoji.
+    #[serde(default)]
+    pub(crate) file_name: Option<String>,
 }
 
 impl Records {
@@ -99,7 +104,7 @@ impl Records {
         first.into_iter().map(|(user, path)| (path, user))
     }
 
-    fn in_order(&self) -> Vec<&Record> {
+    pub(crate) fn in_order(&self) -> Vec<&Record> {
         let mut records: Vec<&Record> = self.by_path.values().collect();
         records.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         records

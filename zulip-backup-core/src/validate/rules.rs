@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use crate::ids::IdSet;
 use crate::package::Kind;
 use crate::validate::facts::{Facts, Standing};
-use crate::validate::ids::IdSet;
 
 /// `zerver_recipient.type`.
 pub(super) const PERSONAL: i64 = 1;

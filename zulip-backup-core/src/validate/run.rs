@@ -1,15 +1,21 @@
 //! The check from beginning to end.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Instant;
 
 use camino::Utf8Path;
 
+use crate::ids::IdSet;
 use crate::package::{Layout, Package};
+use crate::rows::Counts;
 use crate::schema::ExportSchema;
+use crate::validate::facts::Facts;
 use crate::validate::messages::{Judge, Seen, broken};
 use crate::validate::read::{self, Base, TASK};
+use crate::validate::records::Records;
 use crate::validate::rules::Rules;
+use crate::validate::sidecars::Migrations;
 use crate::validate::{
     KindFrom, ValidateOptions, ValidateReport, consistency, counts, privacy, records, sidecars, single,
 };
@@ -24,8 +30,30 @@ use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Severity, Tas
 /// `Incompatible` for an export of a Zulip version that is not known, `Damaged` for what is
 /// no export, `Interrupted`, and what the disk answers.
 pub fn validate(path: &Utf8Path, options: &ValidateOptions, progress: &dyn Progress) -> Result<ValidateReport> {
+    Ok(examine(&Package::open(path)?, options, progress)?.0)
+}
+
+/// What was learned of an organisation's export, for who imports it.
+#[derive(Debug)]
+pub(crate) struct Examined {
+    pub(crate) schema: &'static ExportSchema,
+    pub(crate) facts: Facts,
+    pub(crate) records: HashMap<&'static str, Records>,
+    pub(crate) migrations: Option<Migrations>,
+    /// Ids of the messages.
+    pub(crate) messages: IdSet,
+    /// Rows of the files with messages, by their lists.
+    pub(crate) message_counts: Counts,
+}
+
+/// As [`validate`]; with what was learned, unless it is no organisation's or much of it cannot be read.
+pub(crate) fn examine(
+    package: &Package,
+    options: &ValidateOptions,
+    progress: &dyn Progress,
+) -> Result<(ValidateReport, Option<Examined>)> {
     let started = Instant::now();
-    let package = Package::open(path)?;
+    let path = package.path();
     progress.begin(Task::bytes(TASK, None));
     let mut report = ValidateReport {
         path: path.to_owned(),
@@ -42,20 +70,21 @@ pub fn validate(path: &Utf8Path, options: &ValidateOptions, progress: &dyn Progr
         findings: Findings::default(),
         seconds: 0.0,
     };
-    match all(&package, options, progress, &mut report) {
+    let examined = match all(package, options, progress, &mut report) {
         // A tarball that is cut off: what was found before counts, what comes behind cannot be read.
         Err(error) if error.kind() == ErrorKind::Damaged && !error.reasons().is_empty() => {
             error.reasons().iter().for_each(|reason| report.findings.push(reason.clone()));
+            None
         }
         other => other?,
-    }
+    };
     report.findings.list.sort_by(|a, b| (b.severity, &a.object).cmp(&(a.severity, &b.object)));
     for finding in report.findings.list.iter().filter(|finding| finding.severity >= Severity::Warning) {
         progress.finding(finding);
     }
     report.seconds = started.elapsed().as_secs_f64();
     progress.end(TASK);
-    Ok(report)
+    Ok((report, examined))
 }
 
 fn all(
@@ -63,14 +92,15 @@ fn all(
     options: &ValidateOptions,
     progress: &dyn Progress,
     report: &mut ValidateReport,
-) -> Result<()> {
+) -> Result<Option<Examined>> {
     if package.is_random_access() {
         known(package)?;
     }
     let jobs = process::threads(options.jobs).get();
     report.findings.extend(package.prove(jobs, TASK, progress)?);
     if package.layout()? == Some(Layout::SingleUser) {
-        return single::check(package, progress, report);
+        single::check(package, progress, report)?;
+        return Ok(None);
     }
     let Base { schema, sidecars, mut facts, records, findings } = read::base(package, progress)?;
     known(package)?;
@@ -86,7 +116,7 @@ fn all(
         // Everything refers to it: no more than that could be said of anything.
         let message = "cannot be read to its end: nothing else was compared with it";
         report.findings.push(Finding::note("not-compared", "realm.json", message));
-        return Ok(());
+        return Ok(None);
     }
     let manifest = package.manifest().map(|manifest| manifest.kind);
     let has_consents = sidecars.consented.is_some();
@@ -101,7 +131,8 @@ fn all(
     let seen = judge.seen.into_inner().map_err(|_| broken())?;
 
     let mut counted = facts.counts.clone();
-    counted.extend(seen.counts);
+    let seen_counts = seen.counts;
+    counted.extend(seen_counts.clone());
     report.users = counted.get("realm").and_then(|lists| lists.get("zerver_userprofile")).copied().unwrap_or(0);
     report.rows = counted.values().flat_map(std::collections::BTreeMap::values).sum();
     (report.messages, report.user_messages) = (seen.messages.len(), seen.user_messages.len());
@@ -120,7 +151,18 @@ fn all(
     report.findings.extend(records::check(&records, &facts, listing));
     report.findings.extend(privacy::check(&facts, &rules, schema, consented));
     report.findings.extend(privacy::clients(&facts, kind, &seen.clients));
-    Ok(())
+    let mut message_counts = Counts::new();
+    for (list, count) in seen_counts.into_values().flatten() {
+        *message_counts.entry(list).or_default() += count;
+    }
+    Ok(Some(Examined {
+        schema,
+        facts,
+        records,
+        migrations: sidecars.migrations,
+        messages: seen.messages,
+        message_counts,
+    }))
 }
 
 /// The file a list is in, for people.

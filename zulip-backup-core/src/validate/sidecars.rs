@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::package::Kind;
+use crate::rows::Strict;
 use crate::schema::ExportSchema;
-use crate::validate::strict::Strict;
 use crate::{Error, ErrorKind, Finding, Findings, Result};
 
 /// The longest such file that is read.
@@ -15,10 +15,10 @@ pub(super) const SMALL: u64 = 64 << 20;
 
 /// `migration_status.json`.
 #[derive(Clone, Debug, Default, Deserialize)]
-pub(super) struct Migrations {
+pub(crate) struct Migrations {
     #[serde(default)]
-    pub(super) zulip_version: Option<String>,
-    pub(super) migrations_by_app: BTreeMap<String, Vec<String>>,
+    pub(crate) zulip_version: Option<String>,
+    pub(crate) migrations_by_app: BTreeMap<String, Vec<String>>,
 }
 
 /// The small files, as far as they were there and could be read.

@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::package::{Go, Package, message_file_number};
+use crate::rows::{self, RowParser, Shape, Sink};
 use crate::schema::{ExportSchema, RowRule, Source};
-use crate::validate::lists::{self, Sink};
 use crate::validate::read::{TASK, record_directory};
 use crate::validate::records::{self, Records};
-use crate::validate::row::RowParser;
-use crate::validate::shape::Shape;
 use crate::validate::{KindFrom, ValidateReport, counts};
 use crate::{Finding, Findings, Progress, Result};
 
@@ -40,8 +38,7 @@ pub(super) fn check(package: &Package, progress: &dyn Progress, report: &mut Val
                     return Ok(Go::On);
                 }
             };
-            for (list, count) in lists::read(name, content, shapes, &mut subject, &mut findings)?.into_iter().flatten()
-            {
+            for (list, count) in rows::read(name, content, shapes, &mut subject, &mut findings)?.into_iter().flatten() {
                 *rows.entry(list).or_default() += count;
             }
             Ok(Go::On)

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// Passes over any value and notes the keys that an object has twice: readers do not agree on which of the two counts.
-pub(super) struct Strict<'a>(pub(super) &'a mut Vec<String>);
+pub(crate) struct Strict<'a>(pub(crate) &'a mut Vec<String>);
 
 impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = ();

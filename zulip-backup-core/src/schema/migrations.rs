@@ -13,14 +13,14 @@ const ZULIP_10: &str = include_str!("../../schema/10/migrations.json");
 
 /// The file.
 #[derive(Debug, Serialize)]
-pub(super) struct MigrationStatus {
-    migrations_by_app: BTreeMap<String, Vec<String>>,
+pub(crate) struct MigrationStatus {
+    pub(crate) migrations_by_app: BTreeMap<String, Vec<String>>,
     zulip_version: String,
 }
 
 impl MigrationStatus {
     /// What `client`'s database has of them.
-    pub(super) fn read(client: &mut Client, zulip_version: &str) -> Result<Self> {
+    pub(crate) fn read(client: &mut Client, zulip_version: &str) -> Result<Self> {
         let known: BTreeMap<String, Vec<String>> = serde_json::from_str(ZULIP_10).map_err(|error| {
             Error::new(ErrorKind::Damaged, "the built-in list of migrations cannot be read").with_source(error)
         })?;

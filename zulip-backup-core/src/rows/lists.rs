@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use crate::package::{Item, RowReader};
-use crate::validate::row::{Fault, RowParser};
-use crate::validate::shape::{Shape, ValueShape};
+use crate::rows::row::{Fault, RowParser};
+use crate::rows::shape::{Shape, ValueShape};
 use crate::{ErrorKind, Finding, Findings, Result};
 
 /// Is told the rows of a file.
-pub(super) trait Sink {
+pub(crate) trait Sink {
     /// A row, which is as its shape says, except for what was found; its id where it has one.
     fn row(&mut self, row: &RowParser<'_>, id: i64);
 
@@ -18,14 +18,14 @@ pub(super) trait Sink {
 }
 
 /// How many rows each list of a file has.
-pub(super) type Counts = BTreeMap<String, u64>;
+pub(crate) type Counts = BTreeMap<String, u64>;
 
 /// Reads a file whose lists are to be of `shapes`. What is wrong with it is added to `findings`. No counts come back of a
 /// file that could not be read to its end.
 ///
 /// # Errors
 /// What the source answers. A file that is no JSON is a finding.
-pub(super) fn read(
+pub(crate) fn read(
     file: &str,
     content: &mut (dyn Read + Send),
     shapes: &[Shape],
@@ -152,6 +152,9 @@ fn described(fault: &Fault, shape: &Shape, object: String) -> Finding {
         Fault::KeyUnknown(key) => Finding::error("key-unknown", object, format!("has a key {key:?} that no row has")),
         Fault::KeyMissing(at) => Finding::error("key-missing", object, format!("has no key {}", key(at))),
         Fault::KeyDuplicate(key) => Finding::error("key-duplicate", object, format!("has the key {key} twice")),
+        Fault::Range(at, found) => {
+            Finding::error("value-range", object, format!("{}: {found}: more than its column takes", key(at)))
+        }
         Fault::Type(at, found) => {
             let expected = shape.fields.get(*at).map_or_else(String::new, |field| {
                 let what = match field.value {

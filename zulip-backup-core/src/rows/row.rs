@@ -2,15 +2,16 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
+use crate::rows::shape::{Fits, Shape, ValueShape};
+use crate::rows::strict::Strict;
 use crate::schema::Encoding;
-use crate::validate::shape::{Shape, ValueShape};
-use crate::validate::strict::Strict;
 
 /// A value of a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) enum Cell {
+pub(crate) enum Cell {
     /// The key is not there.
     #[default]
     Missing,
@@ -22,43 +23,45 @@ pub(super) enum Cell {
     Text(usize, usize),
     /// From and to in the row's ids.
     Ids(usize, usize),
-    /// JSON that is an object or a list.
-    Nested,
+    /// JSON of any kind, from and to in the row's texts; empty where texts are not kept.
+    Json(usize, usize),
     /// Of no type the key may have.
     Wrong,
 }
 
 /// What is wrong with a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     KeyUnknown(String),
     KeyMissing(usize),
     KeyDuplicate(String),
     /// The field, and what was found instead.
     Type(usize, String),
+    /// The field, and what is more than its column takes.
+    Range(usize, String),
 }
 
 /// Reads rows of one shape into the same memory again and again.
 #[derive(Debug)]
-pub(super) struct RowParser<'s> {
-    pub(super) shape: &'s Shape,
+pub(crate) struct RowParser<'s> {
+    pub(crate) shape: &'s Shape,
     cells: Vec<Cell>,
     texts: String,
     ids: Vec<i64>,
     /// What is wrong with the row.
-    pub(super) faults: Vec<Fault>,
+    pub(crate) faults: Vec<Fault>,
     /// Whether the keys came in another order than declared.
-    pub(super) reordered: bool,
+    pub(crate) reordered: bool,
 }
 
 impl<'s> RowParser<'s> {
-    pub(super) fn new(shape: &'s Shape) -> Self {
+    pub(crate) fn new(shape: &'s Shape) -> Self {
         let cells = vec![Cell::Missing; shape.fields.len()];
         Self { shape, cells, texts: String::new(), ids: Vec::new(), faults: Vec::new(), reordered: false }
     }
 
     /// Reads a row. Its faults are in `faults`; the error is one of JSON.
-    pub(super) fn parse(&mut self, row: &str) -> Result<(), serde_json::Error> {
+    pub(crate) fn parse(&mut self, row: &str) -> Result<(), serde_json::Error> {
         self.cells.fill(Cell::Missing);
         self.texts.clear();
         self.ids.clear();
@@ -75,37 +78,65 @@ impl<'s> RowParser<'s> {
         Ok(())
     }
 
-    pub(super) fn cell(&self, at: usize) -> Cell {
+    /// Keeps a value that is JSON as it is.
+    fn json(&mut self, at: usize, json: &str) -> Result<(), serde_json::Error> {
+        if json == "null" {
+            self.cells[at] = Cell::Null;
+            return Ok(());
+        }
+        let mut duplicates = Vec::new();
+        Strict(&mut duplicates).deserialize(&mut serde_json::Deserializer::from_str(json))?;
+        self.faults.extend(duplicates.into_iter().map(Fault::KeyDuplicate));
+        if has_nul(json) {
+            self.faults.push(Fault::Range(at, "text with the character NUL".to_owned()));
+        }
+        let from = self.texts.len();
+        if self.shape.keeps_text {
+            self.texts.push_str(json);
+        }
+        self.cells[at] = Cell::Json(from, self.texts.len());
+        Ok(())
+    }
+
+    pub(crate) fn cell(&self, at: usize) -> Cell {
         self.cells.get(at).copied().unwrap_or_default()
     }
 
     /// A value by its key.
-    pub(super) fn get(&self, key: &str) -> Cell {
+    pub(crate) fn get(&self, key: &str) -> Cell {
         self.shape.position(key).map_or(Cell::Missing, |at| self.cell(at))
     }
 
-    pub(super) fn integer(&self, key: &str) -> Option<i64> {
+    pub(crate) fn integer(&self, key: &str) -> Option<i64> {
         match self.get(key) {
             Cell::Int(value) => Some(value),
             _ => None,
         }
     }
 
-    pub(super) fn boolean(&self, key: &str) -> Option<bool> {
+    pub(crate) fn boolean(&self, key: &str) -> Option<bool> {
         match self.get(key) {
             Cell::Bool(value) => Some(value),
             _ => None,
         }
     }
 
-    pub(super) fn text(&self, key: &str) -> Option<&str> {
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
         match self.get(key) {
             Cell::Text(from, to) => self.texts.get(from..to),
             _ => None,
         }
     }
 
-    pub(super) fn ids(&self, key: &str) -> &[i64] {
+    /// The text of a cell that is text or JSON.
+    pub(crate) fn text_of(&self, cell: Cell) -> Option<&str> {
+        match cell {
+            Cell::Text(from, to) | Cell::Json(from, to) => self.texts.get(from..to),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn ids(&self, key: &str) -> &[i64] {
         match self.get(key) {
             Cell::Ids(from, to) => self.ids.get(from..to).unwrap_or_default(),
             _ => &[],
@@ -113,7 +144,7 @@ impl<'s> RowParser<'s> {
     }
 
     /// The ids of a cell that is a list of ids.
-    pub(super) fn ids_of(&self, cell: Cell) -> &[i64] {
+    pub(crate) fn ids_of(&self, cell: Cell) -> &[i64] {
         match cell {
             Cell::Ids(from, to) => self.ids.get(from..to).unwrap_or_default(),
             _ => &[],
@@ -144,7 +175,12 @@ impl<'de> Visitor<'de> for &mut RowParser<'_> {
             if self.cells[at] != Cell::Missing {
                 self.faults.push(Fault::KeyDuplicate(self.shape.fields[at].key.clone()));
             }
-            map.next_value_seed(Value { parser: self, at })?;
+            if self.shape.fields[at].value == ValueShape::Column(Encoding::Json) {
+                let json = map.next_value::<&RawValue>()?;
+                self.json(at, json.get()).map_err(A::Error::custom)?;
+            } else {
+                map.next_value_seed(Value { parser: self, at })?;
+            }
         }
         Ok(())
     }
@@ -200,6 +236,10 @@ impl Value<'_, '_> {
         self.take(Cell::Wrong);
     }
 
+    fn fits(&self) -> Fits {
+        self.parser.shape.fields[self.at].fits
+    }
+
     fn shape(&self) -> ValueShape {
         self.parser.shape.fields[self.at].value
     }
@@ -225,8 +265,7 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
-        let nullable = self.parser.shape.fields[self.at].nullable;
-        if nullable || self.is(Encoding::Json) {
+        if self.parser.shape.fields[self.at].nullable {
             self.take(Cell::Null);
         } else {
             self.wrong("null");
@@ -235,7 +274,7 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<(), E> {
-        if self.is(Encoding::Boolean) || self.is(Encoding::Json) {
+        if self.is(Encoding::Boolean) {
             self.take(Cell::Bool(value));
         } else {
             self.wrong(value.to_string());
@@ -246,7 +285,12 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
     fn visit_i64<E>(self, value: i64) -> Result<(), E> {
         #[expect(clippy::cast_precision_loss, reason = "a time in seconds is one that a double holds")]
         match self.shape() {
-            ValueShape::Column(Encoding::Integer | Encoding::Json) => self.take(Cell::Int(value)),
+            ValueShape::Column(Encoding::Integer) => {
+                if !self.fits().integer(value) {
+                    self.parser.faults.push(Fault::Range(self.at, value.to_string()));
+                }
+                self.take(Cell::Int(value));
+            }
             ValueShape::Column(Encoding::Seconds) => self.take(Cell::Float(value as f64)),
             _ => self.wrong(value.to_string()),
         }
@@ -256,10 +300,6 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
     fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
         match i64::try_from(value) {
             Ok(value) => self.visit_i64(value),
-            Err(_) if self.is(Encoding::Json) => {
-                self.take(Cell::Nested);
-                Ok(())
-            }
             Err(_) => {
                 self.wrong(value.to_string());
                 Ok(())
@@ -268,7 +308,7 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        if self.is(Encoding::Seconds) || self.is(Encoding::Json) {
+        if self.is(Encoding::Seconds) {
             self.take(Cell::Float(value));
         } else {
             self.wrong(value.to_string());
@@ -278,7 +318,7 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
 
     fn visit_str<E>(self, value: &str) -> Result<(), E> {
         let well_formed = match self.shape() {
-            ValueShape::Column(Encoding::Text | Encoding::Json | Encoding::Tsvector) => true,
+            ValueShape::Column(Encoding::Text | Encoding::Tsvector) => true,
             ValueShape::Column(Encoding::Uuid) => is_uuid(value),
             ValueShape::Column(Encoding::Iso) => value.parse::<jiff::Timestamp>().is_ok(),
             _ => false,
@@ -287,6 +327,9 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
             let shown: String = value.chars().take(40).collect();
             self.wrong(format!("{shown:?}"));
             return Ok(());
+        }
+        if let Some(what) = self.fits().too_much(value) {
+            self.parser.faults.push(Fault::Range(self.at, what));
         }
         let from = self.parser.texts.len();
         if self.parser.shape.keeps_text {
@@ -311,11 +354,6 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
                 let to = self.parser.ids.len();
                 if strange { self.wrong("a list of other things than ids") } else { self.take(Cell::Ids(from, to)) }
             }
-            ValueShape::Column(Encoding::Json) => {
-                let mut duplicates = Vec::new();
-                while list.next_element_seed(Strict(&mut duplicates))?.is_some() {}
-                self.nested(duplicates);
-            }
             ValueShape::Column(_) => {
                 while list.next_element::<IgnoredAny>()?.is_some() {}
                 self.wrong("a list");
@@ -324,23 +362,19 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        let mut duplicates = Vec::new();
-        Strict(&mut duplicates).visit_map(map)?;
-        if self.is(Encoding::Json) {
-            self.nested(duplicates);
-        } else {
-            self.wrong("an object");
-        }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        self.wrong("an object");
         Ok(())
     }
 }
 
-impl Value<'_, '_> {
-    fn nested(self, duplicates: Vec<String>) {
-        self.parser.faults.extend(duplicates.into_iter().map(Fault::KeyDuplicate));
-        self.take(Cell::Nested);
-    }
+/// Whether a string of the JSON has the character NUL, which PostgreSQL has no place for.
+fn has_nul(json: &str) -> bool {
+    memchr::memmem::find_iter(json.as_bytes(), b"\\u0000").any(|at| {
+        // A backslash that is itself escaped escapes nothing.
+        json.as_bytes()[..at].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 0
+    })
 }
 
 /// An element of a list of ids.

@@ -1,0 +1,132 @@
+//! What follows from the rows once all are written.
+
+use postgres::Client;
+use serde_json::{Value, json};
+
+use crate::Result;
+use crate::import::ids::{Ids, Of};
+use crate::import::insert::audit;
+use crate::import::internal::REALM_CREATED;
+use crate::import::messages::Seen;
+use crate::postgres::{column, error};
+use crate::validate::Facts;
+
+/// Audit-log events.
+const PLAN_CHANGED: i64 = 204;
+const REALM_IMPORTED: i64 = 229;
+
+/// How old the latest message of a channel may be that counts as active, in seconds.
+const RECENT_SECONDS: f64 = 180.0 * 86400.0;
+
+/// The plan of a server of one's own.
+const SELF_HOSTED: i64 = 1;
+
+/// What channels say of their messages.
+///
+/// # Errors
+/// What the database answers.
+pub(super) fn channels(client: &mut Client, ids: &Ids, facts: &Facts, seen: &Seen, active_realm: bool) -> Result<()> {
+    let failed = |failure| error("note the first messages of channels", failure);
+    let now: f64 = {
+        let row = client.query_one("SELECT extract(epoch FROM now())::float8", &[]).map_err(failed)?;
+        column(&row, 0)?
+    };
+    let (mut streams, mut firsts, mut recent): (Vec<i64>, Vec<Option<i64>>, Vec<bool>) = Default::default();
+    for (&old, stream) in &facts.streams {
+        let Some(new) = ids.get(Of::Stream, old) else { continue };
+        let seen = stream.recipient.and_then(|recipient| seen.get(recipient));
+        streams.push(new);
+        firsts.push(seen.map(|(first, _)| first));
+        recent.push(seen.is_some_and(|(_, latest)| latest > now - RECENT_SECONDS));
+    }
+    client
+        .execute(
+            "UPDATE zerver_stream s
+             SET first_message_id = f.first, is_recently_active = s.is_recently_active AND (f.recent OR NOT $4)
+             FROM unnest($1::int8[], $2::int8[], $3::bool[]) AS f (id, first, recent) WHERE s.id = f.id",
+            &[&streams, &firsts, &recent, &active_realm],
+        )
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// Queues messages for the search index, where the trigger that does it was off.
+///
+/// # Errors
+/// What the database answers.
+pub(super) fn queue_for_search(client: &mut Client, ids: &Ids) -> Result<()> {
+    let Some((first, last)) = ids.range(Of::Message) else { return Ok(()) };
+    client
+        .execute(
+            "INSERT INTO fts_update_log (message_id)
+             SELECT id FROM zerver_message WHERE id BETWEEN $1::int8 AND $2::int8 AND realm_id = $3::int8",
+            &[&first, &last, &ids.range(Of::Realm).map_or(0, |(realm, _)| realm)],
+        )
+        .map_err(|failure| error("queue messages for the search index", failure))?;
+    Ok(())
+}
+
+/// The lines of the audit log that an import leaves.
+///
+/// # Errors
+/// What the database answers.
+pub(super) fn audit_log(client: &mut Client, realm: i64, old_plan: i64) -> Result<()> {
+    let failed = |failure| error("read the audit log", failure);
+    let row = client
+        .query_one(
+            "SELECT EXISTS (SELECT FROM zerver_realmauditlog WHERE realm_id = r.id AND event_type = $2::int8),
+                    r.date_created::text
+             FROM zerver_realm r WHERE r.id = $1::int8",
+            &[&realm, &REALM_CREATED],
+        )
+        .map_err(failed)?;
+    if !column::<bool>(&row, 0)? {
+        let time: String = column(&row, 1)?;
+        audit(client, realm, REALM_CREATED, json!({"event_time": time, "backfilled": true}))?;
+    }
+    let extra = json!({"old_value": old_plan, "new_value": SELF_HOSTED});
+    audit(client, realm, PLAN_CHANGED, json!({"extra_data": extra}))?;
+    let extra = user_counts(client, realm)?;
+    audit(client, realm, REALM_IMPORTED, json!({"extra_data": extra}))
+}
+
+/// Active people by their roles, and active bots, as the audit log has them.
+fn user_counts(client: &mut Client, realm: i64) -> Result<Value> {
+    let row = client
+        .query_one(
+            "SELECT jsonb_build_object('10', jsonb_build_object(
+                 '11', jsonb_build_object('100', count(*) FILTER (WHERE NOT is_bot AND role = 100),
+                                          '200', count(*) FILTER (WHERE NOT is_bot AND role = 200),
+                                          '300', count(*) FILTER (WHERE NOT is_bot AND role = 300),
+                                          '400', count(*) FILTER (WHERE NOT is_bot AND role = 400),
+                                          '600', count(*) FILTER (WHERE NOT is_bot AND role = 600)),
+                 '12', count(*) FILTER (WHERE is_bot)))::text
+             FROM zerver_userprofile WHERE realm_id = $1::int8 AND is_active",
+            &[&realm],
+        )
+        .map_err(|failure| error("count the organisation's users", failure))?;
+    let text: String = column(&row, 0)?;
+    Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
+}
+
+/// On a server whose statistics were never counted, says up to where the imported ones go: the first count would otherwise
+/// begin at the organisation's creation and collide with them.
+///
+/// # Errors
+/// What the database answers.
+pub(super) fn statistics(client: &mut Client, realm: i64) -> Result<u64> {
+    const DONE: i64 = 2;
+    client
+        .execute(
+            "INSERT INTO analytics_fillstate (property, end_time, state)
+             SELECT property, max(end_time), $2::int8 FROM (
+                 SELECT property, end_time FROM analytics_realmcount WHERE realm_id = $1::int8
+                 UNION ALL SELECT property, end_time FROM analytics_usercount WHERE realm_id = $1::int8
+                 UNION ALL SELECT property, end_time FROM analytics_streamcount WHERE realm_id = $1::int8
+             ) counts
+             WHERE NOT EXISTS (SELECT FROM analytics_fillstate f WHERE f.property = counts.property)
+             GROUP BY property ORDER BY property",
+            &[&realm, &DONE],
+        )
+        .map_err(|failure| error("say up to where statistics were counted", failure))
+}

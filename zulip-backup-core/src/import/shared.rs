@@ -1,0 +1,165 @@
+//! Importing beside others: no lock that anybody would wait for, and what the export names of the server itself.
+
+use std::collections::BTreeMap;
+
+use postgres::Client;
+
+use crate::import::ids::{Ids, Of};
+use crate::postgres::{column, error, quote_identifier};
+use crate::validate::{Facts, Standing};
+use crate::{Error, ErrorKind, Progress, Result, Task};
+
+/// The task told to [`Progress`]: foreign keys.
+const TASK: &str = "check keys";
+
+/// Tables whose rows are far more than those of all others.
+const MESSAGES: [&str; 2] = ["zerver_message", "zerver_usermessage"];
+
+/// Names the bots that all organisations of a server share.
+///
+/// # Errors
+/// `Refused` where this server does not have one, and what the database answers.
+pub(super) fn name_bots(client: &mut Client, ids: &mut Ids, facts: &Facts) -> Result<()> {
+    for (&old, bot) in facts.users.iter().filter(|(_, user)| user.standing == Standing::Bot) {
+        let found = client
+            .query_opt(
+                "SELECT id::int8, recipient_id::int8 FROM zerver_userprofile WHERE upper(email) = upper($1)
+                 ORDER BY id LIMIT 1",
+                &[&bot.email],
+            )
+            .map_err(|failure| error("look for the bots of the system", failure))?;
+        let row = found.ok_or_else(|| missing(&bot.email))?;
+        ids.share(Of::User, old, column(&row, 0)?);
+        if let (Some(recipient), Some(new)) = (bot.recipient, column::<Option<i64>>(&row, 1)?) {
+            ids.share(Of::Recipient, recipient, new);
+        }
+    }
+    Ok(())
+}
+
+fn missing(email: &str) -> Error {
+    Error::new(ErrorKind::Refused, format!("this server has no bot {email}"))
+        .with_hint("manage.py create_realm_internal_bots makes the bots of the system")
+}
+
+/// A foreign key.
+#[derive(Debug)]
+struct ForeignKey {
+    table: String,
+    column: String,
+    references: String,
+    referenced: String,
+    name: String,
+}
+
+/// An import beside others.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Whether triggers are off: keys are checked for all rows at once then.
+    bulk: bool,
+    /// The largest id each table's sequence had given out before.
+    before: BTreeMap<String, i64>,
+    keys: Vec<ForeignKey>,
+}
+
+const KEYS: &str = "
+    SELECT c.conrelid::regclass::text, a.attname::text, c.confrelid::regclass::text, f.attname::text, quote_ident(c.conname)
+    FROM pg_constraint c
+    JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+    JOIN pg_attribute f ON f.attrelid = c.confrelid AND f.attnum = c.confkey[1]
+    WHERE c.contype = 'f' AND cardinality(c.conkey) = 1
+      AND c.connamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'zerver_realm'::regclass)
+    ORDER BY 1, 2";
+
+impl Shared {
+    /// Begins one.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub(super) fn begin(client: &mut Client, bulk: bool) -> Result<Self> {
+        let failed = |failure| error("prepare the import beside others", failure);
+        let mut keys = Vec::new();
+        for row in client.query(KEYS, &[]).map_err(failed)? {
+            keys.push(ForeignKey {
+                table: column(&row, 0)?,
+                column: column(&row, 1)?,
+                references: column(&row, 2)?,
+                referenced: column(&row, 3)?,
+                name: column(&row, 4)?,
+            });
+        }
+        let mut before = BTreeMap::new();
+        if bulk {
+            let tables = client
+                .query(
+                    "SELECT c.relname::text, coalesce(pg_sequence_last_value(pg_get_serial_sequence(c.oid::regclass::text, 'id')::regclass), 0)
+                     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'id'
+                     WHERE c.relkind = 'r' AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'zerver_realm'::regclass)
+                       AND pg_get_serial_sequence(c.oid::regclass::text, 'id') IS NOT NULL",
+                    &[],
+                )
+                .map_err(failed)?;
+            for row in tables {
+                before.insert(column(&row, 0)?, column(&row, 1)?);
+            }
+            client.batch_execute("SET LOCAL session_replication_role = replica").map_err(failed)?;
+        }
+        Ok(Self { bulk, before, keys })
+    }
+
+    /// Whether the trigger that queues messages for the search index is off.
+    pub(super) fn queue_is_off(&self) -> bool {
+        self.bulk
+    }
+
+    /// Lets the keys of messages be checked with each statement from now on, since what they lead to is there: kept for
+    /// later, the server would remember every row. Those of clients wait, because clients are written late.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub(super) fn messages_follow(&self, client: &mut Client) -> Result<()> {
+        let keys =
+            self.keys.iter().filter(|key| MESSAGES.contains(&key.table.as_str()) && key.references != "zerver_client");
+        let names: Vec<&str> = keys.map(|key| key.name.as_str()).collect();
+        if self.bulk || names.is_empty() {
+            return Ok(());
+        }
+        client
+            .batch_execute(&format!("SET CONSTRAINTS {} IMMEDIATE", names.join(", ")))
+            .map_err(|failure| error("have the foreign keys of messages checked", failure))
+    }
+
+    /// Checks the keys of all new rows, where that was put off, and lets triggers work again.
+    ///
+    /// # Errors
+    /// `Damaged` for a row that leads nowhere, and what the database answers.
+    pub(super) fn end(self, client: &mut Client, progress: &dyn Progress) -> Result<()> {
+        if !self.bulk {
+            return Ok(());
+        }
+        let failed = |failure| error("check the foreign keys", failure);
+        client.batch_execute("SET LOCAL session_replication_role = origin").map_err(failed)?;
+        progress.begin(Task::steps(TASK, self.keys.len() as u64));
+        for key in &self.keys {
+            progress.checkpoint()?;
+            progress.advance(TASK, 1);
+            // A half of another table has no id of its own, and few rows.
+            let newer = self.before.get(&key.table).map_or(String::new(), |before| format!("AND n.id > {before}"));
+            let (column_name, referenced) = (quote_identifier(&key.column), quote_identifier(&key.referenced));
+            let statement = format!(
+                "SELECT n.{column_name}::int8 FROM {table} n
+                 WHERE n.xmin = pg_current_xact_id()::xid {newer} AND n.{column_name} IS NOT NULL
+                   AND NOT EXISTS (SELECT FROM {references} r WHERE r.{referenced} = n.{column_name}) LIMIT 1",
+                table = key.table,
+                references = key.references,
+            );
+            if let Some(row) = client.query_opt(&statement, &[]).map_err(failed)? {
+                let found: i64 = column(&row, 0)?;
+                let message = format!("{}.{} is {found}, which {} has not", key.table, key.column, key.references);
+                return Err(Error::new(ErrorKind::Damaged, message));
+            }
+        }
+        progress.end(TASK);
+        Ok(())
+    }
+}

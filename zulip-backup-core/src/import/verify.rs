@@ -1,0 +1,165 @@
+//! The last look before an import becomes visible: whatever is wrong here undoes all of it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use postgres::Client;
+
+use crate::import::execute::group_hash;
+use crate::import::ids::{Ids, Of};
+use crate::import::load::Loaded;
+use crate::postgres::{column, error};
+use crate::validate::Examined;
+use crate::{Error, ErrorKind, Finding, Result};
+
+/// What must have no rows, and what it means where it has: each finds rows of the organisation `$1`.
+const WRONG: [(&str, &str, &str); 8] = [
+    (
+        "zerver_userprofile",
+        "has a user whose recipient is another's",
+        "SELECT u.id::int8 FROM zerver_userprofile u LEFT JOIN zerver_recipient r ON r.id = u.recipient_id
+         WHERE u.realm_id = $1::int8 AND u.recipient_id IS NOT NULL AND (r.type <> 1 OR r.type_id <> u.id)",
+    ),
+    (
+        "zerver_stream",
+        "has a channel whose recipient is another's",
+        "SELECT s.id FROM zerver_stream s LEFT JOIN zerver_recipient r ON r.id = s.recipient_id
+         WHERE s.realm_id = $1::int8 AND (r.id IS NULL OR r.type <> 2 OR r.type_id <> s.id)",
+    ),
+    (
+        "zerver_stream",
+        "has a channel whose first message is another",
+        "SELECT s.id FROM zerver_stream s
+         LEFT JOIN (SELECT recipient_id, min(id) AS first FROM zerver_message WHERE realm_id = $1::int8 GROUP BY 1) m
+             ON m.recipient_id = s.recipient_id
+         WHERE s.realm_id = $1::int8 AND s.first_message_id IS DISTINCT FROM m.first",
+    ),
+    (
+        "zerver_subscription",
+        "has a subscription that does not say whether its user is active",
+        "SELECT s.id FROM zerver_subscription s JOIN zerver_userprofile u ON u.id = s.user_profile_id
+         WHERE u.realm_id = $1::int8 AND s.is_user_active <> u.is_active",
+    ),
+    (
+        "zerver_presencesequence",
+        "is behind what users have",
+        "SELECT q.id FROM zerver_presencesequence q WHERE q.realm_id = $1::int8
+         AND q.last_update_id < (SELECT max(p.last_update_id) FROM zerver_userpresence p WHERE p.realm_id = q.realm_id)",
+    ),
+    (
+        "zerver_userprofile",
+        "has a user in a channel, a group or with an owner of another organisation",
+        "SELECT u.id::int8 FROM zerver_userprofile u
+         LEFT JOIN zerver_stream s ON s.id = u.default_sending_stream_id
+         LEFT JOIN zerver_userprofile o ON o.id = u.bot_owner_id
+         WHERE u.realm_id = $1::int8 AND (s.realm_id <> u.realm_id OR o.realm_id <> u.realm_id)",
+    ),
+    (
+        "zerver_namedusergroup",
+        "has a group whose creator is of another organisation",
+        "SELECT g.usergroup_ptr_id FROM zerver_namedusergroup g JOIN zerver_userprofile u ON u.id = g.creator_id
+         WHERE (g.realm_id = $1::int8) <> (u.realm_id = $1::int8)",
+    ),
+    (
+        "zerver_attachment",
+        "has an attachment under another organisation's files",
+        "SELECT a.id FROM zerver_attachment a WHERE a.realm_id = $1::int8 AND a.path_id NOT LIKE $1::text || '/%'",
+    ),
+];
+
+/// Checks what was written.
+///
+/// # Errors
+/// `Damaged` with all that is wrong, and what the database answers.
+pub(super) fn check(client: &mut Client, examined: &Examined, ids: &Ids, realm: i64, loaded: &[Loaded]) -> Result<()> {
+    let mut reasons = Vec::new();
+    let mut wrong = |object: &str, message: String| reasons.push(Finding::error("import-wrong", object, message));
+    let failed = |failure| error("check what was written", failure);
+    let mut expected: BTreeMap<&str, u64> = BTreeMap::new();
+    for (list, count) in examined.facts.counts.values().chain([&examined.message_counts]).flatten() {
+        *expected.entry(list).or_default() += count;
+    }
+    for Loaded { list, rows, left_out, .. } in loaded {
+        if let Some(&count) = expected.get(list.as_str()).filter(|count| **count != rows + left_out) {
+            wrong(list, format!("{rows} rows were written and {left_out} left out, the export has {count}"));
+        }
+    }
+    for (table, what, statement) in WRONG {
+        let found = client.query(&format!("{statement} LIMIT 3"), &[&realm]).map_err(failed)?;
+        if !found.is_empty() {
+            let rows: Vec<String> =
+                found.iter().map(|row| Ok(column::<i64>(row, 0)?.to_string())).collect::<Result<_>>()?;
+            wrong(table, format!("{what}: {}", rows.join(", ")));
+        }
+    }
+    for (id, hash) in groups(client, ids, examined)? {
+        wrong("zerver_huddle", format!("group {id} has the hash {hash}, which its members do not have"));
+    }
+    let row = client
+        .query_one(
+            "SELECT (SELECT count(*) FROM zerver_message WHERE realm_id = $1::int8),
+                    (SELECT count(*) FROM fts_update_log f JOIN zerver_message m ON m.id = f.message_id WHERE m.realm_id = $1::int8)",
+            &[&realm],
+        )
+        .map_err(failed)?;
+    let (messages, queued): (i64, i64) = (column(&row, 0)?, column(&row, 1)?);
+    if u64::try_from(messages) != Ok(examined.messages.len()) {
+        wrong(
+            "zerver_message",
+            format!("the organisation has {messages} messages, expected {}", examined.messages.len()),
+        );
+    }
+    if queued < messages {
+        wrong("fts_update_log", format!("{queued} messages are queued for the search index, expected {messages}"));
+    }
+    for table in loaded.iter().map(|loaded| loaded.table.as_str()) {
+        if let Some(message) = sequence(client, table)? {
+            wrong(table, message);
+        }
+    }
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Damaged, "what was written is not what the export holds").with_reasons(reasons))
+}
+
+/// Groups whose hash is not of their members.
+fn groups(client: &mut Client, ids: &Ids, examined: &Examined) -> Result<Vec<(i64, String)>> {
+    let new: Vec<i64> = examined.facts.groups.keys().filter_map(|old| ids.get(Of::Huddle, *old)).collect();
+    let rows = client
+        .query(
+            "SELECT h.id, h.huddle_hash::text, array_agg(DISTINCT s.user_profile_id::int8 ORDER BY s.user_profile_id::int8)
+             FROM zerver_huddle h LEFT JOIN zerver_subscription s ON s.recipient_id = h.recipient_id
+             WHERE h.id = ANY ($1::int8[]) GROUP BY h.id",
+            &[&new],
+        )
+        .map_err(|failure| error("check the groups of direct messages", failure))?;
+    let mut found: HashMap<i64, String> = HashMap::new();
+    for row in &rows {
+        let members: Vec<Option<i64>> = column(row, 2)?;
+        let hash: String = column(row, 1)?;
+        if group_hash(&members.into_iter().flatten().collect::<Vec<_>>()) != hash {
+            found.insert(column(row, 0)?, hash);
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// Whether a table has an id that its sequence has yet to give out.
+fn sequence(client: &mut Client, table: &str) -> Result<Option<String>> {
+    let failed = |failure| error("check the sequences", failure);
+    let statement = format!("SELECT pg_sequence_last_value(pg_get_serial_sequence('{table}', 'id')::regclass)");
+    let Ok(row) = client.query_one(
+        "SELECT count(*) FROM pg_attribute WHERE attrelid = $1::text::regclass AND attname = 'id'",
+        &[&table],
+    ) else {
+        return Ok(None);
+    };
+    if column::<i64>(&row, 0)? == 0 {
+        return Ok(None);
+    }
+    let last: Option<i64> = column(&client.query_one(&statement, &[]).map_err(failed)?, 0)?;
+    let largest = client.query_one(&format!("SELECT max(id)::int8 FROM {table}"), &[]).map_err(failed)?;
+    let largest: Option<i64> = column(&largest, 0)?;
+    Ok((largest > last)
+        .then(|| format!("the largest id is {}, and its sequence is at {}", largest.unwrap_or(0), last.unwrap_or(0))))
+}

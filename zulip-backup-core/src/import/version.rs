@@ -1,0 +1,130 @@
+//! Whether an export is of the server's own Zulip version, told by the migrations of both.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use postgres::Client;
+
+use crate::schema::MigrationStatus;
+use crate::validate::Migrations;
+use crate::{Finding, Findings, Result};
+
+/// Apps whose tables are in an export. What another app has done to its own tables is nothing to an import.
+const EXPORTED: [&str; 2] = ["zerver", "analytics"];
+
+/// Apps that only servers of the hosted service have.
+const HOSTED: [&str; 2] = ["zilencer", "corporate"];
+
+/// Compares the migrations of an export with those of the server.
+///
+/// # Errors
+/// What the database answers.
+pub(super) fn compare(client: &mut Client, export: Option<&Migrations>, zulip_version: &str) -> Result<Findings> {
+    let Some(export) = export else {
+        let mut findings = Findings::default();
+        findings.push(Finding::error("file-missing", "migration_status.json", "is not in the export"));
+        return Ok(findings);
+    };
+    let server = MigrationStatus::read(client, zulip_version)?;
+    Ok(differences(&export.migrations_by_app, &server.migrations_by_app))
+}
+
+type Status = BTreeMap<String, Vec<String>>;
+
+fn differences(export: &Status, server: &Status) -> Findings {
+    let mut findings = Findings::default();
+    let apps: BTreeSet<&String> = export.keys().chain(server.keys()).collect();
+    for app in apps {
+        let none = Vec::new();
+        let (of_export, of_server) = (export.get(app).unwrap_or(&none), server.get(app).unwrap_or(&none));
+        match (of_export.is_empty(), of_server.is_empty()) {
+            (true, true) => continue,
+            (true, false) | (false, true) if HOSTED.contains(&app.as_str()) => continue,
+            (true, false) => {
+                findings.push(Finding::warning(
+                    "app-missing",
+                    app,
+                    "is an app of this server, and not of the export's",
+                ));
+                continue;
+            }
+            (false, true) => {
+                findings.push(Finding::warning(
+                    "app-missing",
+                    app,
+                    "is an app of the export's server, and not of this one",
+                ));
+                continue;
+            }
+            (false, false) => {}
+        }
+        let (of_export, of_server) = (applied(of_export), applied(of_server));
+        let only = |a: &BTreeSet<&str>, b: &BTreeSet<&str>| {
+            let mut names: Vec<&str> = a.difference(b).copied().collect();
+            let more = names.len().saturating_sub(5);
+            names.truncate(5);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            (!names.is_empty()).then(|| format!("{}{more}", names.join(", ")))
+        };
+        let (missing, ahead) = (only(&of_export, &of_server), only(&of_server, &of_export));
+        let message = match (missing, ahead) {
+            (None, None) => continue,
+            (Some(missing), None) => format!("this server lacks migrations that the export's had: {missing}"),
+            (None, Some(ahead)) => format!("this server has migrations that the export's lacked: {ahead}"),
+            (Some(missing), Some(ahead)) => {
+                format!("this server lacks migrations that the export's had: {missing}; and has others: {ahead}")
+            }
+        };
+        findings.push(if EXPORTED.contains(&app.as_str()) {
+            Finding::error("migrations-differ", app, message)
+                .with_hint("bring both servers to the same Zulip release: export and import have to be of one")
+        } else {
+            Finding::warning("migrations-differ", app, format!("{message}; no table of this app is in an export"))
+        });
+    }
+    findings
+}
+
+/// The names of migrations whose effects a database has. How they came about, one by one or squashed, is no difference.
+fn applied(lines: &[String]) -> BTreeSet<&str> {
+    lines
+        .iter()
+        .filter_map(|line| line.trim_start().split_at_checked(3))
+        .filter(|(mark, _)| *mark != "[ ]")
+        .map(|(_, name)| name.trim_start().split(' ').next().unwrap_or_default())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Severity;
+
+    fn status(apps: &[(&str, &[&str])]) -> Status {
+        apps.iter()
+            .map(|(app, lines)| ((*app).to_owned(), lines.iter().map(|line| (*line).to_owned()).collect()))
+            .collect()
+    }
+
+    #[test]
+    fn what_differs_is_told_by_app() {
+        let export = status(&[
+            ("zerver", &["[X] 0001_squashed_0569 (545 squashed migrations)", "[X] 0697_x", "[ ] 0698_y"]),
+            ("otp_totp", &["[X] 0001_initial"]),
+            ("zilencer", &["[X] 0001_initial"]),
+            ("confirmation", &["[X] 0001_initial"]),
+        ]);
+        let same = status(&[
+            ("zerver", &["[X] 0697_x", "[-] 0001_squashed_0569 (545 squashed migrations)"]),
+            ("otp_totp", &["[X] 0001_initial", "[X] 0002_more"]),
+            ("confirmation", &["[X] 0001_initial"]),
+        ]);
+        let findings = differences(&export, &same);
+        assert_eq!(findings.at_least(Severity::Error), 0, "{:?}", findings.list);
+        assert_eq!(findings.list.len(), 1);
+        let ahead = status(&[("zerver", &["[X] 0001_squashed_0569", "[X] 0698_y"])]);
+        let findings = differences(&export, &ahead);
+        let error = findings.list.iter().find(|finding| finding.severity == Severity::Error).unwrap();
+        assert!(error.message.contains("0697_x") && error.message.contains("has others: 0698_y"), "{error}");
+        assert_eq!(findings.count("app-missing"), 2);
+    }
+}
