@@ -5,6 +5,7 @@ mod create;
 mod drill;
 mod export;
 mod export_user;
+mod import;
 mod output;
 mod restore;
 mod schema;
@@ -25,6 +26,7 @@ pub use create::CreateArgs;
 pub use drill::DrillArgs;
 pub use export::ExportArgs;
 pub use export_user::ExportUserArgs;
+pub use import::ImportArgs;
 pub use output::{ColorWhen, OutputArgs};
 pub use restore::RestoreArgs;
 pub use schema::SchemaArgs;
@@ -68,6 +70,7 @@ pub enum Verb {
     Drill(DrillArgs),
     Export(ExportArgs),
     ExportUser(ExportUserArgs),
+    Import(ImportArgs),
     Validate(ValidateArgs),
     Diff(DiffArgs),
     Schema(SchemaArgs),

@@ -4,6 +4,7 @@ mod archive;
 mod create;
 mod drill;
 mod export;
+mod import;
 mod restore;
 mod schema;
 mod site;
@@ -63,6 +64,7 @@ fn execute(args: Args, words: Vec<OsString>) -> u8 {
         Verb::Drill(verb) => drill::run(session, verb),
         Verb::Export(verb) => export::run(session, &verb),
         Verb::ExportUser(verb) => export::user(session, &verb),
+        Verb::Import(verb) => import::run(session, &verb),
         Verb::Validate(verb) => validate::run(session, &verb),
         Verb::Diff(verb) => validate::diff(session, &verb),
         Verb::Schema(verb) => schema::run(console, &verb),

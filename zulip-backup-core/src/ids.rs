@@ -180,11 +180,6 @@ impl From<IdSet> for IdIndex {
 }
 
 impl IdIndex {
-    /// How many ids it has.
-    pub(crate) fn len(&self) -> u64 {
-        self.len
-    }
-
     /// How many smaller ids it has than this one, which it has as well.
     pub(crate) fn rank(&self, id: i64) -> Option<u64> {
         let (high, low) = split(id);
@@ -305,7 +300,6 @@ mod tests {
                 }
             };
             let index = IdIndex::from(ids.iter().copied().collect::<IdSet>());
-            assert_eq!(index.len(), ids.len() as u64);
             assert!(ids.iter().copied().collect::<IdSet>().iter().eq(ids.iter().copied()));
             for (rank, &id) in ids.iter().enumerate() {
                 assert_eq!((index.rank(id), index.up_to(id)), (Some(rank as u64), rank as u64 + 1));

@@ -13,6 +13,7 @@
 //! ```
 
 mod catalog;
+mod conversion;
 mod ddl;
 mod defaults;
 mod describe;
@@ -23,6 +24,7 @@ mod migrations;
 mod objects;
 
 pub use catalog::{Catalog, Check, Column, ForeignKey, Identity, Index, StatisticsObject, Table, Unique};
+pub(crate) use conversion::Conversion;
 pub use ddl::{Ddl, Section, Statement};
 pub(crate) use defaults::Defaults;
 pub use describe::Description;

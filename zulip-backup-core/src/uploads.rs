@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Read;
 
 pub use local::LocalFiles;
-pub use staging::Staging;
+pub use staging::{ReadSeek, Staging};
 
 use crate::codec::Digest;
 use crate::site::UploadsBackend;

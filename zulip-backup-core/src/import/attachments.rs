@@ -13,13 +13,13 @@ use crate::{Error, ErrorKind, Result};
 /// An attachment that is a picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Picture {
+    /// The attachment's old id.
+    pub(super) attachment: i64,
     pub(super) path_id: String,
     pub(super) content_type: String,
     pub(super) width: i32,
     pub(super) height: i32,
     pub(super) frames: i32,
-    /// Its place among the attachments.
-    pub(super) order: i64,
 }
 
 #[derive(Deserialize)]
@@ -105,8 +105,7 @@ impl Pairs {
 ///
 /// # Errors
 /// What the database answers.
-pub(super) fn images(client: &mut Client, realm: i64, mut pictures: Vec<Picture>) -> Result<()> {
-    pictures.sort_by_key(|picture| picture.order);
+pub(super) fn images(client: &mut Client, realm: i64, pictures: &[Picture]) -> Result<()> {
     let failed = |failure| error("write rows of zerver_imageattachment", failure);
     for some in pictures.chunks(PAIRS) {
         let paths: Vec<&str> = some.iter().map(|picture| picture.path_id.as_str()).collect();

@@ -8,7 +8,8 @@ use sha1::{Digest as _, Sha1};
 
 use crate::ids::IdSet;
 use crate::import::aside::Aside;
-use crate::import::files::{self, FilePlan};
+use crate::import::conversion::{self, Conversion};
+use crate::import::files::{self, Copied, FilePlan};
 use crate::import::ids::{Ids, Of};
 use crate::import::journal::{self, Journal};
 use crate::import::load::{self, Loaded, Target};
@@ -16,13 +17,15 @@ use crate::import::making::Making;
 use crate::import::messages::{self, Seen};
 use crate::import::plan::APPLICATION;
 use crate::import::shared::{self, Shared};
+use crate::import::rewrite::{Links, Rewriter, UnknownKind};
+use crate::import::texts::{Names, OwnAttachments};
 use crate::import::way::{self, Way};
 use crate::import::{ImportPlan, ImportReport, attachments, clients, finish, internal, verify};
 use crate::package::{Go, RowReader};
 use crate::postgres::{Purpose, error, lock_out_others};
 use crate::uploads::Staging;
 use crate::validate::{Examined, Facts, Standing};
-use crate::{Error, ErrorKind, Findings, Progress, Result, Task, Unit};
+use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Task, Unit};
 
 /// The task told to [`Progress`]: rows of everything but messages.
 const ROWS_TASK: &str = "rows";
@@ -69,7 +72,7 @@ impl ImportPlan {
             .for_each(|finding| findings.push(finding));
         client.batch_execute("BEGIN").map_err(failed)?;
         let internal = internal::make_where_missing(&mut client)?;
-        let (ids, new_clients) = self.reserve(&mut client)?;
+        let (ids, new_clients) = self.reserve(&mut client, progress)?;
         let realm = ids.range(Of::Realm).map_or(0, |(realm, _)| realm);
         let staging = self.uploads.stage(realm, &Journal::name(realm))?;
         let journal = match Journal::begin(&self.backend, &mut client, realm, &self.subdomain) {
@@ -98,7 +101,7 @@ impl ImportPlan {
     }
 
     /// Takes new ids.
-    fn reserve(&self, client: &mut Client) -> Result<(Ids, Vec<clients::NewClient>)> {
+    fn reserve(&self, client: &mut Client, progress: &dyn Progress) -> Result<(Ids, Vec<clients::NewClient>)> {
         let mut ids = Ids::default();
         let Examined { facts, messages, .. } = &self.examined;
         for of in RESERVED {
@@ -112,7 +115,8 @@ impl ImportPlan {
             let order = if of == Of::User { None } else { facts.orders.get(of.table()) };
             ids.reserve(client, of, old, order)?;
         }
-        ids.reserve(client, Of::Message, messages.clone(), None)?;
+        let order = facts.sort_by_date.then(|| conversion::order_of_messages(&self.package, progress)).transpose()?;
+        ids.reserve(client, Of::Message, messages.clone(), order.as_ref())?;
         shared::name_bots(client, &mut ids, facts)?;
         let new_clients = clients::name(client, &mut ids, facts)?;
         Ok((ids, new_clients))
@@ -199,25 +203,43 @@ impl Run<'_> {
             Way::FirstImport => None,
         };
         watch.lap("prepare");
+        let conversion = Conversion::begin(client, facts)?;
+        let names = Names { ids, realm: (self.plan.realm.id, self.realm), paths: &files.paths };
+        let links = if self.plan.fix_links { Links::Fixed } else { Links::Strict };
         let making = Making {
+            rewriter: Rewriter::new(&names, links),
+            own: OwnAttachments::read(&self.plan.package, links)?,
+            links,
             ids,
             facts,
             realm: self.realm,
             compat: self.plan.compat,
-            fix_links: self.plan.fix_links,
             subdomain: &self.plan.subdomain,
             keep_name: self.plan.keep_name,
             trust_server_powers: self.plan.trust_server_powers,
             paths: &files.paths,
             group_hashes: group_hashes(facts, ids),
             default_owner: default_owner(facts),
+            conversion: conversion.as_ref(),
         };
-        let (mut loaded, seen, pictures) = self.load(client, &making, &files, shared.as_ref())?;
+        if let Some(conversion) = &conversion {
+            conversion.groups.write(client, self.realm)?;
+        }
+        let (mut loaded, seen, copied) = self.load(client, &making, &files, shared.as_ref())?;
         watch.lap("rows");
         finish::channels(client, ids, facts, &seen, !self.plan.realm.deactivated)?;
-        attachments::images(client, self.realm, pictures)?;
+        attachments::images(client, self.realm, &copied.pictures)?;
+        finish::pictures(client, self.realm, &copied)?;
         if aside.as_ref().is_some_and(Aside::queue_is_off) || shared.as_ref().is_some_and(Shared::queue_is_off) {
             finish::queue_for_search(client, ids)?;
+        }
+        conversion::complete(client, self.realm)?;
+        if let Some(conversion) = &conversion {
+            conversion.subscriptions(client, self.realm)?;
+        }
+        finish::creation(client, self.realm)?;
+        if let Some(conversion) = &conversion {
+            conversion.groups.add_members(client, self.realm)?;
         }
         finish::audit_log(client, self.realm, self.plan.realm.plan_type)?;
         if self.plan.compat == crate::package::Compat::Fixed {
@@ -241,15 +263,17 @@ impl Run<'_> {
         verify::check(client, &self.plan.examined, ids, self.realm, &loaded)?;
         watch.lap("verify");
         loaded.sort_by(|a, b| a.table.cmp(&b.table));
+        findings.extend(copied.findings);
+        findings.extend(unknown(&making.rewriter));
         for Loaded { list, left_out, .. } in loaded.iter().filter(|loaded| loaded.left_out > 0) {
             let message = format!("{left_out} rows name what the export has not, and are left out");
-            findings.push(crate::Finding::note("rows-left-out", list, message));
+            findings.push(Finding::note("rows-left-out", list, message));
         }
         Ok(Outcome {
             loaded,
             findings,
             internal: self.internal,
-            files: files.len() as u64,
+            files: copied.files,
             indexes_again,
             seconds: watch.laps,
         })
@@ -262,7 +286,7 @@ impl Run<'_> {
         making: &Making<'_>,
         files: &FilePlan,
         shared: Option<&Shared>,
-    ) -> Result<(Vec<Loaded>, Seen, Vec<attachments::Picture>)> {
+    ) -> Result<(Vec<Loaded>, Seen, Copied)> {
         let package = &self.plan.package;
         let jobs = self.plan.jobs;
         let total: u64 = self.plan.rows.values().sum();
@@ -289,7 +313,7 @@ impl Run<'_> {
                 // Who was stopped for the other's sake has nothing to say.
                 (Err(error), Err(first)) if error.kind() == ErrorKind::Interrupted => Err(first),
                 (Err(error), _) | (Ok(_), Err(error)) => Err(error),
-                (Ok((loaded, seen)), Ok(pictures)) => Ok((loaded, seen, pictures)),
+                (Ok((loaded, seen)), Ok(copied)) => Ok((loaded, seen, copied)),
             }
         })?;
         self.progress.end(files::TASK);
@@ -305,7 +329,7 @@ impl Run<'_> {
         shared: Option<&Shared>,
         progress: &dyn Progress,
     ) -> Result<(Vec<Loaded>, Seen)> {
-        let schema = self.plan.examined.schema;
+        let Examined { schema, facts: Facts { converted, .. }, .. } = self.plan.examined;
         let package = &self.plan.package;
         let mut loaded = Vec::new();
         let files: [(&str, &[crate::schema::RowList]); 3] = [
@@ -315,7 +339,7 @@ impl Run<'_> {
         ];
         let mut lists = |client: &mut Client, name: &str, content: &mut (dyn std::io::Read + Send)| -> Result<()> {
             let Some((_, lists)) = files.iter().find(|(file, _)| *file == name) else { return Ok(()) };
-            let targets = Target::of(schema, lists)?;
+            let targets = Target::of(schema, lists, converted)?;
             let mut reader = RowReader::new(name, content);
             loaded.extend(load::lists(client, &targets, making, &mut reader, ROWS_TASK, progress)?);
             Ok(())
@@ -343,7 +367,7 @@ impl Run<'_> {
         if let Some(shared) = shared {
             shared.messages_follow(client)?;
         }
-        let targets = Target::of(schema, &schema.files.messages)?;
+        let targets = Target::of(schema, &schema.files.messages, converted)?;
         let (of_messages, seen) = messages::load(client, package, making, &targets, self.plan.jobs, progress)?;
         loaded.extend(of_messages);
         loaded.extend(attachments::links(client, package, making)?);
@@ -385,7 +409,7 @@ impl Progress for Stop<'_> {
     fn message(&self, text: &str) {
         self.progress.message(text);
     }
-    fn finding(&self, finding: &crate::Finding) {
+    fn finding(&self, finding: &Finding) {
         self.progress.finding(finding);
     }
     fn is_cancelled(&self) -> bool {
@@ -431,6 +455,25 @@ fn group_hashes(facts: &Facts, ids: &Ids) -> HashMap<i64, String> {
 pub(super) fn group_hash(members: &[i64]) -> String {
     let text: Vec<String> = members.iter().map(ToString::to_string).collect();
     Sha1::digest(text.join(",")).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What texts name and the export has not.
+fn unknown(rewriter: &Rewriter<'_>) -> Findings {
+    let mut findings = Findings::default();
+    for unknown in rewriter.unknown() {
+        let what = match unknown.kind {
+            UnknownKind::User => "users",
+            UnknownKind::Stream => "channels",
+            UnknownKind::UserGroup => "groups",
+            UnknownKind::Message => "messages",
+            UnknownKind::Upload => "uploads",
+            UnknownKind::Value => "what is no id",
+        };
+        let example = unknown.example.map(|id| format!(", as {id}")).unwrap_or_default();
+        let message = format!("name {what} that the export has not, {} times{example}: left as they are", unknown.count);
+        findings.push(Finding::note("text-names-unknown", "texts of messages", message));
+    }
+    findings
 }
 
 /// The oldest active owner.

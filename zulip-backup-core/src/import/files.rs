@@ -1,15 +1,20 @@
 //! Uploaded files, avatars, emoji and icons: where each goes, and its way there.
 
-use std::collections::HashMap;
+mod names;
+mod pictures;
+
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
+use std::sync::{Mutex, PoisonError};
 
 use crate::import::attachments::Picture;
+use crate::import::files::names::{base_name, sanitized};
 use crate::import::ids::{Ids, Of};
 use crate::import::random;
-use crate::package::{Listing, Package};
+use crate::package::{Listing, Member, Package};
 use crate::uploads::{AvatarName, Staging, Store};
 use crate::validate::{Facts, Record, Records};
-use crate::{Progress, Result, Secret};
+use crate::{Finding, Findings, Progress, Result, Secret};
 
 /// The task told to [`Progress`]: bytes of files.
 pub(super) const TASK: &str = "files";
@@ -23,12 +28,39 @@ pub(super) struct FilePlan {
     pub(super) paths: HashMap<String, String>,
 }
 
-/// Where a file goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Target {
-    pub(super) store: Store,
+/// Where a file goes, and what becomes of it.
+#[derive(Clone, Debug)]
+struct Target {
+    store: Store,
     /// What follows the organisation's id in its name.
-    pub(super) key: String,
+    key: String,
+    what: What,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    /// Nothing but this file.
+    Plain,
+    /// An attachment, with its id, `path_id` and content type.
+    Attachment { id: i64, path_id: String, content_type: String },
+    /// What a user's avatar is made of: the user's new id, the name, and whether the small one has to be made too.
+    Avatar { user: i64, name: AvatarName, small: bool },
+    /// What an emoji is made of: its file name, and whether the export has it as it is shown.
+    Emoji { file_name: String, shown: bool },
+}
+
+/// What came of the files.
+#[derive(Debug, Default)]
+pub(super) struct Copied {
+    /// How many were written, with those that were made.
+    pub(super) files: u64,
+    /// Attachments that are pictures.
+    pub(super) pictures: Vec<Picture>,
+    /// Users, by their new ids, whose avatars are no pictures.
+    pub(super) bad_avatars: Vec<i64>,
+    /// File names of emoji that are animated.
+    pub(super) animated: Vec<String>,
+    pub(super) findings: Findings,
 }
 
 impl FilePlan {
@@ -43,12 +75,17 @@ impl FilePlan {
     ) -> Result<Self> {
         let mut plan = Self::default();
         for (directory, records) in records {
-            for record in records.in_order() {
+            let records = records.in_order();
+            let names: HashSet<&str> = records.iter().map(|record| record.s3_path.as_str()).collect();
+            for record in records {
                 let target = match *directory {
-                    "uploads" => Some(Target { store: Store::Files, key: plan.upload(&record.s3_path, realm)? }),
-                    "avatars" => avatar(record, ids, salt).map(|key| Target { store: Store::Avatars, key }),
-                    "emoji" => Some(Target { store: Store::Avatars, key: emoji(record) }),
-                    _ => Some(Target { store: Store::Avatars, key: format!("realm/{}", base_name(&record.path)) }),
+                    "uploads" => Some(plan.upload_of(record, facts, realm)?),
+                    "avatars" => avatar(record, ids, salt, &names),
+                    "emoji" => Some(emoji(record, &names)),
+                    _ => {
+                        let key = format!("realm/{}", base_name(&record.path));
+                        Some(Target { store: Store::Avatars, key, what: What::Plain })
+                    }
                 };
                 let member = format!("{directory}/{}", record.path);
                 if let Some(target) = target.filter(|_| listing.member(&member).is_some()) {
@@ -62,6 +99,16 @@ impl FilePlan {
         Ok(plan)
     }
 
+    fn upload_of(&mut self, record: &Record, facts: &Facts, realm: i64) -> Result<Target> {
+        let key = self.upload(&record.s3_path, realm)?;
+        let what = facts.attachments.get(&record.s3_path).map_or(What::Plain, |attachment| What::Attachment {
+            id: attachment.id,
+            path_id: format!("{realm}/{key}"),
+            content_type: attachment.content_type.clone().unwrap_or_default(),
+        });
+        Ok(Target { store: Store::Files, key, what })
+    }
+
     /// A new place for an attachment: as Zulip makes them, with a part that nobody can guess.
     fn upload(&mut self, old: &str, realm: i64) -> Result<String> {
         if let Some(known) = self.paths.get(old) {
@@ -72,12 +119,7 @@ impl FilePlan {
         Ok(key)
     }
 
-    /// How many files there are.
-    pub(super) fn len(&self) -> usize {
-        self.targets.len()
-    }
-
-    /// Puts all files where they go, from `jobs` threads.
+    /// Puts all files where they go, and what is made of pictures beside them, from `jobs` threads.
     ///
     /// # Errors
     /// `Damaged` for a tarball that is damaged, `Interrupted`, and what the stores answer.
@@ -87,82 +129,77 @@ impl FilePlan {
         staging: &dyn Staging,
         jobs: usize,
         progress: &dyn Progress,
-    ) -> Result<Vec<Picture>> {
+    ) -> Result<Copied> {
+        let copied = Mutex::new(Copied::default());
         package.for_each(
             jobs,
             &|name| self.targets.contains_key(name),
             &|member, content: &mut (dyn Read + Send)| {
-                if let Some(Target { store, key }) = self.targets.get(&member.name) {
-                    let bytes = staging.put(*store, key, content)?;
-                    progress.advance(TASK, bytes);
-                }
+                let Some(target) = self.targets.get(&member.name) else { return Ok(()) };
+                let one = target.copy(member, content, staging)?;
+                progress.advance(TASK, member.size);
+                copied.lock().unwrap_or_else(PoisonError::into_inner).add(one);
                 Ok(())
             },
             &|_| progress.checkpoint(),
         )?;
-        Ok(Vec::new())
+        let mut copied = copied.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Threads come to them in any order.
+        copied.pictures.sort_by_key(|picture| picture.attachment);
+        copied.bad_avatars.sort_unstable();
+        copied.animated.sort_unstable();
+        Ok(copied)
     }
 }
 
-/// An avatar's name depends on its owner's new id and on this server's salt.
-fn avatar(record: &Record, ids: &Ids, salt: &Secret) -> Option<String> {
+impl Copied {
+    fn add(&mut self, other: Self) {
+        self.files += other.files;
+        self.pictures.extend(other.pictures);
+        self.bad_avatars.extend(other.bad_avatars);
+        self.animated.extend(other.animated);
+        self.findings.extend(other.findings);
+    }
+
+    fn noticed(&mut self, code: &str, member: &Member, message: String) {
+        self.findings.push(Finding::warning(code, &member.name, message));
+    }
+}
+
+/// An avatar's name depends on its owner's new id and on this server's salt. Of an export out of S3 there is the original
+/// alone; of one without originals what there is serves as one.
+fn avatar(record: &Record, ids: &Ids, salt: &Secret, names: &HashSet<&str>) -> Option<Target> {
     let user = ids.get(Of::User, record.user_profile_id?)?;
     let name = AvatarName::new(user, record.avatar_version.unwrap_or(1), salt);
-    let ending = if record.s3_path.ends_with(".original") { "original" } else { "png" };
-    Some(format!("{name}.{ending}"))
+    let base = record.s3_path.strip_suffix(".original").or_else(|| record.s3_path.strip_suffix(".png"));
+    let base = base.unwrap_or(&record.s3_path);
+    let original = record.s3_path.ends_with(".original");
+    let (ending, what) = if original {
+        let small = !names.contains(format!("{base}.png").as_str());
+        ("original", What::Avatar { user, name, small })
+    } else if names.contains(format!("{base}.original").as_str()) {
+        ("png", What::Plain)
+    } else {
+        ("png", What::Avatar { user, name, small: false })
+    };
+    Some(Target { store: Store::Avatars, key: format!("{name}.{ending}"), what })
 }
 
-fn emoji(record: &Record) -> String {
-    let name = record.file_name.as_deref().unwrap_or_else(|| {
-        let name = base_name(&record.path);
-        name.strip_suffix(".original").unwrap_or(name)
-    });
-    let ending = if record.path.ends_with(".original") { ".original" } else { "" };
-    format!("emoji/images/{}{ending}", base_name(name))
-}
-
-fn base_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
-}
-
-/// A file's name as Zulip makes it safe: letters, digits, `_`, `.` and `-`; runs of space and hyphens are one hyphen.
-/// Zulip also brings characters into their compatibility form, which the names in an export have been through.
-fn sanitized(name: &str) -> String {
-    let kept: String = name
-        .chars()
-        .filter(|letter| letter.is_alphanumeric() || letter.is_whitespace() || matches!(letter, '_' | '.' | '-'))
-        .collect();
-    let mut safe = String::with_capacity(kept.len());
-    for letter in kept.trim().chars() {
-        if !letter.is_whitespace() && letter != '-' {
-            safe.push(letter);
-        } else if !safe.ends_with('-') {
-            safe.push('-');
+fn emoji(record: &Record, names: &HashSet<&str>) -> Target {
+    let of_path = base_name(&record.s3_path);
+    let shown_name = of_path.strip_suffix(".original").unwrap_or(of_path);
+    let file_name = base_name(record.file_name.as_deref().unwrap_or(shown_name)).to_owned();
+    let base = record.s3_path.strip_suffix(".original");
+    let (key, what) = match base {
+        Some(base) => {
+            let shown = names.contains(base);
+            (format!("emoji/images/{file_name}.original"), What::Emoji { file_name, shown })
         }
-    }
-    match safe.as_str() {
-        "" | "." | ".." => "uploaded-file".to_owned(),
-        _ => safe,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_safe() {
-        for (name, safe) in [
-            ("with spaces  1.pdf", "with-spaces-1.pdf"),
-            ("ünïcode-näme-.txt", "ünïcode-näme-.txt"),
-            ("a/../b", "a..b"),
-            ("..", "uploaded-file"),
-            ("\0\u{7}", "uploaded-file"),
-            ("a - b", "a-b"),
-            ("? x", "x"),
-            ("報告 (1).txt", "報告-1.txt"),
-        ] {
-            assert_eq!(sanitized(name), safe);
+        None if names.contains(format!("{}.original", record.s3_path).as_str()) => {
+            (format!("emoji/images/{file_name}"), What::Plain)
         }
-    }
+        // Alone, it is the original of itself.
+        None => (format!("emoji/images/{file_name}.original"), What::Emoji { file_name, shown: false }),
+    };
+    Target { store: Store::Avatars, key, what }
 }

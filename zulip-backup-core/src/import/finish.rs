@@ -4,6 +4,7 @@ use postgres::Client;
 use serde_json::{Value, json};
 
 use crate::Result;
+use crate::import::files::Copied;
 use crate::import::ids::{Ids, Of};
 use crate::import::insert::audit;
 use crate::import::internal::REALM_CREATED;
@@ -12,6 +13,7 @@ use crate::postgres::{column, error};
 use crate::validate::Facts;
 
 /// Audit-log events.
+const AVATAR_CHANGED: i64 = 123;
 const PLAN_CHANGED: i64 = 204;
 const REALM_IMPORTED: i64 = 229;
 
@@ -50,6 +52,34 @@ pub(super) fn channels(client: &mut Client, ids: &Ids, facts: &Facts, seen: &See
     Ok(())
 }
 
+/// What rows say of pictures that turned out to be otherwise.
+///
+/// # Errors
+/// What the database answers.
+pub(super) fn pictures(client: &mut Client, realm: i64, copied: &Copied) -> Result<()> {
+    let failed = |failure| error("note what pictures are", failure);
+    client
+        .execute(
+            "UPDATE zerver_realmemoji SET is_animated = true
+             WHERE realm_id = $1::int8 AND file_name = ANY ($2::text[]) AND NOT is_animated AND NOT deactivated",
+            &[&realm, &copied.animated],
+        )
+        .map_err(failed)?;
+    let users = client
+        .query(
+            "UPDATE zerver_userprofile SET avatar_source = 'G', avatar_version = avatar_version + 1
+             WHERE realm_id = $1::int8 AND id = ANY ($2::int8[]) AND avatar_source = 'U' RETURNING id::int8",
+            &[&realm, &copied.bad_avatars],
+        )
+        .map_err(failed)?;
+    for user in users {
+        let user: i64 = column(&user, 0)?;
+        let extra = json!({"avatar_source": "G"});
+        audit(client, realm, AVATAR_CHANGED, json!({"modified_user_id": user, "extra_data": extra}))?;
+    }
+    Ok(())
+}
+
 /// Queues messages for the search index, where the trigger that does it was off.
 ///
 /// # Errors
@@ -59,18 +89,18 @@ pub(super) fn queue_for_search(client: &mut Client, ids: &Ids) -> Result<()> {
     client
         .execute(
             "INSERT INTO fts_update_log (message_id)
-             SELECT id FROM zerver_message WHERE id BETWEEN $1::int8 AND $2::int8 AND realm_id = $3::int8",
+             SELECT id FROM zerver_message WHERE id BETWEEN $1::int8 AND $2::int8 AND realm_id = $3::int8 ORDER BY id",
             &[&first, &last, &ids.range(Of::Realm).map_or(0, |(realm, _)| realm)],
         )
         .map_err(|failure| error("queue messages for the search index", failure))?;
     Ok(())
 }
 
-/// The lines of the audit log that an import leaves.
+/// The line of the audit log that every organisation begins with, where the export has none.
 ///
 /// # Errors
 /// What the database answers.
-pub(super) fn audit_log(client: &mut Client, realm: i64, old_plan: i64) -> Result<()> {
+pub(super) fn creation(client: &mut Client, realm: i64) -> Result<()> {
     let failed = |failure| error("read the audit log", failure);
     let row = client
         .query_one(
@@ -84,6 +114,14 @@ pub(super) fn audit_log(client: &mut Client, realm: i64, old_plan: i64) -> Resul
         let time: String = column(&row, 1)?;
         audit(client, realm, REALM_CREATED, json!({"event_time": time, "backfilled": true}))?;
     }
+    Ok(())
+}
+
+/// The lines of the audit log that an import leaves.
+///
+/// # Errors
+/// What the database answers.
+pub(super) fn audit_log(client: &mut Client, realm: i64, old_plan: i64) -> Result<()> {
     let extra = json!({"old_value": old_plan, "new_value": SELF_HOSTED});
     audit(client, realm, PLAN_CHANGED, json!({"extra_data": extra}))?;
     let extra = user_counts(client, realm)?;

@@ -125,11 +125,6 @@ impl Ids {
         Some((new.get(0)?, new.get(new.len().checked_sub(1)?)?))
     }
 
-    /// How many new ids there are.
-    pub(super) fn len(&self, of: Of) -> u64 {
-        self.maps[of as usize].new.len()
-    }
-
     /// The new id of the newest message that is not newer than an old one. Of an export that has not all messages this
     /// is what is left of "up to here". Older than all: the number before the first.
     pub(super) fn message_up_to(&self, old: i64) -> i64 {

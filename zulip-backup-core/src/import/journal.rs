@@ -20,7 +20,6 @@ const LOCK: &str = ".lock";
 #[derive(Debug)]
 pub(super) struct Journal {
     directory: Utf8PathBuf,
-    name: String,
     lock: fs::LockFile,
 }
 
@@ -42,8 +41,7 @@ impl Journal {
 
     /// Begins one in the directory of the staged files, which is there.
     pub(super) fn begin(backend: &UploadsBackend, client: &mut Client, realm: i64, subdomain: &str) -> Result<Self> {
-        let name = Self::name(realm);
-        let directory = uploads_dir(backend)?.join(&name);
+        let directory = uploads_dir(backend)?.join(Self::name(realm));
         let lock = fs::LockFile::take(&directory.join(LOCK), "import")?;
         let failed = |failure| error("name the transaction", failure);
         let row = client.query_one("SELECT pg_current_xact_id()::text", &[]).map_err(failed)?;
@@ -56,18 +54,13 @@ impl Journal {
         let text = serde_json::to_vec_pretty(&entry)
             .map_err(|error| Error::new(ErrorKind::Io, "cannot write the journal").with_source(error))?;
         fs::write_atomically(&directory.join(FILE), &text)?;
-        Ok(Self { directory, name, lock })
+        Ok(Self { directory, lock })
     }
 
     /// It is over, and its files are where they belong.
     pub(super) fn end(self) -> Result<()> {
         drop(self.lock);
         fs::remove_tree(&self.directory)
-    }
-
-    /// The name of its directory.
-    pub(super) fn directory_name(&self) -> &str {
-        &self.name
     }
 }
 

@@ -23,12 +23,13 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// For each of a file's lists.
-    pub(super) fn of(schema: &ExportSchema, lists: &[RowList]) -> Result<Vec<Self>> {
+    /// For each of a file's lists; of an export that a converter made, if `converted`.
+    pub(super) fn of(schema: &ExportSchema, lists: &[RowList], converted: bool) -> Result<Vec<Self>> {
         lists
             .iter()
             .map(|list| {
                 let shape = Shape::new(schema, list)?.with_texts();
+                let shape = if converted { shape.converted()? } else { shape };
                 // Bots and clients are this server's own, and so is what it has exported.
                 let none = matches!(list.rows, RowRule::CrossRealmBots | RowRule::Clients)
                     || list.table() == "zerver_realmexport";

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use crate::import::conversion::Conversion;
 use crate::import::ids::Ids;
+use crate::import::rewrite::{Links, Rewriter};
+use crate::import::texts::OwnAttachments;
 use crate::package::Compat;
 use crate::validate::Facts;
 
 /// Everything that a row's new values depend on, besides the row.
-#[derive(Debug)]
 pub(super) struct Making<'a> {
     pub(super) ids: &'a Ids,
     /// What is known of the export's rows.
@@ -17,8 +19,10 @@ pub(super) struct Making<'a> {
     pub(super) realm: i64,
     pub(super) subdomain: &'a str,
     /// Whether the organisation keeps its name.
-    /// Whether links in messages follow the new ids.
-    pub(super) fix_links: bool,
+    /// How far texts follow the new ids.
+    pub(super) links: Links,
+    pub(super) rewriter: Rewriter<'a>,
+    pub(super) own: OwnAttachments,
     pub(super) keep_name: bool,
     /// Whether users keep powers over the whole server.
     pub(super) trust_server_powers: bool,
@@ -26,6 +30,8 @@ pub(super) struct Making<'a> {
     pub(super) paths: &'a HashMap<String, String>,
     /// Hashes of direct-message groups, by their old ids.
     pub(super) group_hashes: HashMap<i64, String>,
+    /// What is made for an export that a converter made.
+    pub(super) conversion: Option<&'a Conversion>,
     /// The oldest active owner, by the old id.
     pub(super) default_owner: Option<i64>,
 }

@@ -161,6 +161,26 @@ pub(super) fn load(
     Ok((loaded.into(), seen))
 }
 
+/// Reads all files with messages, in the order they come in.
+///
+/// # Errors
+/// As [`Package::visit`].
+pub(super) fn for_each_file(
+    package: &Package,
+    progress: &dyn Progress,
+    each: &mut dyn FnMut(&mut RowReader<&mut (dyn std::io::Read + Send)>) -> Result<()>,
+) -> Result<()> {
+    package.visit(
+        &mut |member, content| {
+            if message_file_number(&member.name).is_some() {
+                each(&mut RowReader::new(member.name.clone(), content))?;
+            }
+            Ok(Go::On)
+        },
+        &mut |_| progress.checkpoint(),
+    )
+}
+
 fn plan_all(package: &Package, plan: &Plan<'_, Job, Batch>) -> Result<()> {
     if package.is_random_access() {
         let files = package.listing()?.message_files();

@@ -14,8 +14,8 @@ pub struct ImportOptions {
     pub allow_reserved_subdomain: bool,
     /// Keep the organisation's name. Zulip's importer gives it that of the subdomain.
     pub keep_name: bool,
-    /// Leave links in messages as they are: they lead to the old server's numbers.
-    pub no_fix_links: bool,
+    /// Whether links in messages follow the new ids; absent: unless it is done as Zulip does.
+    pub fix_links: Option<bool>,
     /// Let users keep the powers over the whole server that the export says they have.
     pub trust_server_powers: bool,
     /// What is done where upstream is wrong.

@@ -171,7 +171,7 @@ pub fn plan(site: &Site, path: &Utf8Path, options: &ImportOptions, progress: &dy
         way,
         way_because,
         compat: options.compat,
-        fix_links: !options.no_fix_links && options.compat == Compat::Fixed,
+        fix_links: options.fix_links.unwrap_or(options.compat == Compat::Fixed),
         trust_server_powers: options.trust_server_powers,
         jobs,
         uploads_dir,

@@ -87,6 +87,13 @@ impl ImportReport {
     }
 }
 
+impl ImportReport {
+    /// Whether there is anything that a person should look at.
+    pub fn has_findings(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity >= Severity::Warning)
+    }
+}
+
 /// In the order they are done.
 fn next_steps(subdomain: &str, active: bool) -> Vec<NextStep> {
     const MANAGE: &str = "/home/zulip/deployments/current/manage.py";

@@ -30,7 +30,8 @@ const RULES: [(&str, &str, Make); 38] = [
     // No password fits: "!" begins what is no hash.
     ("zerver_userprofile", "password", |_, _| Ok(Value::text(format!("!{}", random::alphanumeric(40)?)))),
     ("zerver_userprofile", "api_key", |_, _| Ok(Value::text(random::alphanumeric(32)?))),
-    ("zerver_userprofile", "uuid", |_, _| Ok(Value::text(random::uuid()?))),
+    // Only converters say it.
+    ("zerver_userprofile", "uuid", |_, row| kept_or(row, "uuid", random::uuid)),
     // Nobody has agreed to this server's terms, and nobody has logged in: what `--only-never-logged-in` looks for.
     ("zerver_userprofile", "tos_version", |_, _| Ok(Value::text("-1"))),
     ("zerver_userprofile", "is_staff", |making, row| power(making, row, "is_staff")),
@@ -58,7 +59,7 @@ const RULES: [(&str, &str, Make); 38] = [
     ("zerver_scheduledmessage", "rendered_content", |making, row| texts::html(making, row, "rendered_content")),
     ("zerver_attachment", "path_id", attachment_path),
     ("zerver_attachment", "content_type", texts::content_type),
-    ("analytics_usercount", "subgroup", |making, row| client_subgroup(making, row)),
+    ("analytics_usercount", "subgroup", client_subgroup),
 ];
 
 /// The rule of a column.
@@ -90,9 +91,11 @@ pub(super) fn missing(table: &str, column: &str) -> Missing {
 pub(super) fn skip(table: &str) -> Option<fn(&Making<'_>, &RowParser<'_>) -> bool> {
     match table {
         // What the bots of the system did is counted by the server they are on.
-        "analytics_usercount" => {
-            Some(|making, row| row.integer("user").is_some_and(|user| making.ids.is_shared(Of::User, user)))
-        }
+        "analytics_usercount" => Some(|making, row| {
+            let of_bot = row.integer("user").is_some_and(|user| making.ids.is_shared(Of::User, user));
+            of_bot || is_of_unknown_client(making, row)
+        }),
+        "analytics_realmcount" | "analytics_streamcount" => Some(is_of_unknown_client),
         _ => None,
     }
 }
@@ -203,16 +206,21 @@ fn attachment_path<'r>(making: &'r Making<'_>, row: &'r RowParser<'_>) -> Result
 
 /// Messages are counted by client, whose id is text here.
 fn client_subgroup<'r>(making: &'r Making<'_>, row: &'r RowParser<'_>) -> Result<Value<'r>> {
-    let subgroup = kept(row, "subgroup");
-    if row.text("property") != Some("messages_sent:client:day") || making.compat == Compat::Strict {
-        return Ok(subgroup);
+    match counted_client(making, row) {
+        None => Ok(kept(row, "subgroup")),
+        Some(old) => known(making, Of::Client, old).map(|new| Value::text(new.to_string())),
     }
-    let old = row.text("subgroup").and_then(|subgroup| subgroup.parse().ok());
-    // A client that no exported row names is not in the export either: its number would be another's.
-    Ok(match old.and_then(|old| making.ids.get(Of::Client, old)) {
-        Some(new) => Value::text(new.to_string()),
-        None => subgroup,
-    })
+}
+
+/// The client whose messages a row counts, where that is what it counts. Zulip's importer keeps the old server's number.
+fn counted_client(making: &Making<'_>, row: &RowParser<'_>) -> Option<i64> {
+    let counts = row.text("property") == Some("messages_sent:client:day") && making.compat == Compat::Fixed;
+    row.text("subgroup").filter(|_| counts)?.parse().ok()
+}
+
+/// A client that no exported row names is not in the export either: its number would be another's.
+fn is_of_unknown_client(making: &Making<'_>, row: &RowParser<'_>) -> bool {
+    counted_client(making, row).is_some_and(|old| making.ids.get(Of::Client, old).is_none())
 }
 
 #[cfg(test)]

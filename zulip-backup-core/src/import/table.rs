@@ -111,6 +111,9 @@ impl Table {
             let value = match column.rule {
                 Rule::Keep(at) => Value::of(row, row.cell(at)),
                 Rule::Own(at, of) => self.id(making, row, at, of, Missing::Refuse)?.unwrap_or(Value::Null),
+                Rule::Refer(at, of, _) if making.conversion.is_some() && row.cell(at) == Cell::Null => {
+                    self.unsaid(making, row, &column.name, of)?
+                }
                 Rule::Refer(at, of, missing) => match self.id(making, row, at, of, missing)? {
                     Some(value) => value,
                     None => {
@@ -146,6 +149,28 @@ impl Table {
                 Err(self.in_row(row, key, &Error::new(ErrorKind::Damaged, message)))
             }
         }
+    }
+
+    /// What an export does not say that a converter made: who may do what, and the recipients that name a row.
+    fn unsaid<'a>(&self, making: &Making<'_>, row: &RowParser<'_>, column: &str, of: Of) -> Result<Value<'a>> {
+        let id = row.integer("id");
+        let value = match (of, making.conversion) {
+            (Of::UserGroup, Some(conversion)) => {
+                conversion.group(&self.name, column, row.integer("stream_post_policy"))?
+            }
+            (Of::Recipient, _) => {
+                let facts = making.facts;
+                let old = id.and_then(|id| match self.name.as_str() {
+                    "zerver_userprofile" => facts.users.get(&id)?.recipient,
+                    "zerver_stream" => facts.streams.get(&id)?.recipient,
+                    "zerver_huddle" => facts.groups.get(&id).copied(),
+                    _ => None,
+                });
+                old.and_then(|old| making.ids.get(of, old))
+            }
+            _ => None,
+        };
+        Ok(value.map_or(Value::Null, Value::Int))
     }
 
     fn in_row(&self, row: &RowParser<'_>, column: &str, error: &Error) -> Error {

@@ -13,6 +13,11 @@ pub(crate) trait Sink {
     /// A row, which is as its shape says, except for what was found; its id where it has one.
     fn row(&mut self, row: &RowParser<'_>, id: i64);
 
+    /// A key whose value is no list; whether it may be there.
+    fn value(&mut self, _key: &str, _json: &[u8]) -> bool {
+        false
+    }
+
     /// A list has ended; its ids in the order of the rows.
     fn list(&mut self, shape: &Shape, ids: &[i64]);
 }
@@ -42,7 +47,7 @@ pub(crate) fn read(
         }
         Err(error) => return Err(error),
         Ok(()) => {
-            for shape in shapes.iter().filter(|shape| !lists.counts.contains_key(&shape.list)) {
+            for shape in shapes.iter().filter(|shape| shape.required && !lists.counts.contains_key(&shape.list)) {
                 let message = format!("has no list {}", shape.list);
                 lists.findings.push(Finding::error("list-missing", file, message));
             }
@@ -89,7 +94,10 @@ impl Lists<'_> {
                         Err(error) => return Err(row.fault(&error)),
                     }
                 }
-                Item::Value(key, _) => {
+                Item::Value(key, value) => {
+                    if sink.value(key, value.bytes) {
+                        continue;
+                    }
                     let message = format!("{key} is no list of rows");
                     self.findings.push(Finding::error("list-unknown", self.file, message));
                 }
@@ -125,13 +133,13 @@ impl Lists<'_> {
         for fault in &parser.faults {
             self.findings.push(described(fault, shape, object()));
         }
-        if parser.reordered && !self.reordered {
+        if parser.reordered && !self.reordered && shape.ordered {
             self.reordered = true;
             let message = "has keys in another order than Zulip writes them; said once for a list";
             self.findings.push(Finding::note("key-order", object(), message));
         }
         if let Some(id) = id {
-            if self.ids.last().is_some_and(|&last| last > id) {
+            if shape.ordered && self.ids.last().is_some_and(|&last| last > id) {
                 let message = "comes behind a row with a larger id: Zulip writes rows in order";
                 self.findings.push(Finding::warning("rows-unsorted", object(), message));
             }

@@ -71,7 +71,7 @@ impl<'s> RowParser<'s> {
         deserializer.deserialize_map(&mut *self)?;
         deserializer.end()?;
         for (at, cell) in self.cells.iter().enumerate() {
-            if *cell == Cell::Missing {
+            if *cell == Cell::Missing && !self.shape.fields[at].optional {
                 self.faults.push(Fault::KeyMissing(at));
             }
         }

@@ -1,7 +1,7 @@
 //! What a row of a list has to look like, made ready for reading many.
 
 use crate::Result;
-use crate::schema::{Catalog, Encoding, ExportSchema, RowList, RowRule, Source};
+use crate::schema::{Catalog, Conversion, Encoding, ExportSchema, RowList, RowRule, Source};
 
 /// The shape of a list's rows.
 #[derive(Debug)]
@@ -14,6 +14,10 @@ pub(crate) struct Shape {
     pub(crate) rule: RowRule,
     /// The keys of a row, in order.
     pub(crate) fields: Vec<FieldShape>,
+    /// Whether a file has to have the list.
+    pub(crate) required: bool,
+    /// Whether rows and keys have to come in their order.
+    pub(crate) ordered: bool,
     /// Whether texts are kept while a row is looked at. Those of messages are only looked over.
     pub(crate) keeps_text: bool,
 }
@@ -24,6 +28,8 @@ pub(crate) struct FieldShape {
     pub(crate) key: String,
     pub(crate) value: ValueShape,
     pub(crate) nullable: bool,
+    /// Whether a row may lack it.
+    pub(crate) optional: bool,
     /// The table a value refers to.
     pub(crate) references: Option<String>,
     /// What its column takes.
@@ -101,6 +107,7 @@ impl Shape {
                     key: key.to_owned(),
                     value: ValueShape::Column(encoding),
                     nullable: key == "recipient_id" && !schema.personal_recipients,
+                    optional: false,
                     references: None,
                     fits: Fits::Any,
                 })
@@ -115,6 +122,7 @@ impl Shape {
                         key,
                         value: ValueShape::Column(*encoding),
                         nullable: *nullable,
+                        optional: false,
                         references: references.clone(),
                         fits: columns.column(column).map_or(Fits::Any, |column| Fits::of_type(&column.sql_type)),
                     },
@@ -122,6 +130,7 @@ impl Shape {
                         key,
                         value: ValueShape::Ids,
                         nullable: false,
+                        optional: false,
                         references: references.clone(),
                         fits: Fits::Any,
                     },
@@ -133,6 +142,7 @@ impl Shape {
                     key: key.to_owned(),
                     value: ValueShape::Column(encoding),
                     nullable: false,
+                    optional: false,
                     references: None,
                     fits: Fits::Any,
                 }));
@@ -144,8 +154,35 @@ impl Shape {
             table: list.table().to_owned(),
             rule: list.rows.clone(),
             fields,
+            required: true,
+            ordered: true,
             keeps_text: !matches!(list.rows, RowRule::Messages | RowRule::UserMessages | RowRule::SubjectMessages),
         })
+    }
+
+    /// The same of an export that a converter made.
+    ///
+    /// # Errors
+    /// `Damaged` where the built-in description is wrong, which the tests exclude.
+    pub(crate) fn converted(mut self) -> Result<Self> {
+        let conversion = Conversion::latest()?;
+        for field in &mut self.fields {
+            field.nullable |= conversion.may_be_null(&self.list, &field.key);
+            field.optional |= conversion.may_lack(&self.list, &field.key);
+        }
+        for (key, encoding) in conversion.extra.get(&self.list).into_iter().flatten() {
+            self.fields.push(FieldShape {
+                key: key.clone(),
+                value: ValueShape::Column(*encoding),
+                nullable: true,
+                optional: true,
+                references: None,
+                fits: Fits::Any,
+            });
+        }
+        self.required = conversion.lists.contains(&self.list);
+        self.ordered = false;
+        Ok(self)
     }
 
     /// The same, with the texts kept.

@@ -1,12 +1,17 @@
 //! Files that are to become an organisation's, all at once.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{Read, Seek};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::uploads::Store;
 use crate::{Error, Result, fs};
+
+/// What can be read at any place.
+pub trait ReadSeek: Read + Seek {}
+
+impl<T: Read + Seek> ReadSeek for T {}
 
 /// Files of an organisation that is not there yet. What is put in is seen by nobody until [`switch`](Self::switch).
 pub trait Staging: fmt::Debug + Send + Sync {
@@ -15,6 +20,12 @@ pub trait Staging: fmt::Debug + Send + Sync {
     /// # Errors
     /// What the store answers; a key that leads out is an error.
     fn put(&self, store: Store, key: &str, content: &mut dyn Read) -> Result<u64>;
+
+    /// Opens a file that was written.
+    ///
+    /// # Errors
+    /// What the store answers.
+    fn open(&self, store: Store, key: &str) -> Result<Box<dyn ReadSeek>>;
 
     /// Puts all files under the organisation's id, complete and flushed.
     ///
@@ -67,6 +78,10 @@ impl Staging for LocalStaging {
         let bytes = fs::write_new(&path, content, None)?;
         fs::dress_file(&path, &self.uploads)?;
         Ok(bytes)
+    }
+
+    fn open(&self, store: Store, key: &str) -> Result<Box<dyn ReadSeek>> {
+        Ok(Box::new(fs::open(&super::local::below(&self.staged(store), key)?)?))
     }
 
     fn switch(&self) -> Result<()> {

@@ -22,6 +22,10 @@ pub(super) const REQUIRED: [&str; 9] = [
     "realm_icons/records.json",
 ];
 
+/// Files that every export has that a converter made.
+pub(super) const CONVERTED: [&str; 5] =
+    ["realm.json", "attachment.json", "migration_status.json", "uploads/records.json", "avatars/records.json"];
+
 /// What is missing of what is `required`, left over, or not known.
 pub(super) fn names(listing: &Listing, required: &[&str]) -> Findings {
     let mut findings = listing.findings.clone();

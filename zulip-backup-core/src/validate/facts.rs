@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::ids::IdSet;
+use crate::images::content_type_of;
 use crate::rows::{Cell, Counts, RowParser, Shape, Sink};
 use crate::schema::{ExportSchema, RowRule};
 use crate::validate::links::{Links, Uses, count};
+use crate::validate::rules::{GROUP, PERSONAL, STREAM};
 use crate::{Finding, Findings, Result};
 
 /// What is known once `realm.json`, `attachment.json` and `analytics.json` were read.
@@ -27,6 +29,8 @@ pub(crate) struct Facts {
     pub(crate) recipients: HashMap<i64, (i64, i64)>,
     /// Recipients of groups, by the group.
     pub(crate) groups: HashMap<i64, i64>,
+    /// Groups whose rows do not say it.
+    groups_without_recipient: Vec<i64>,
     /// Recipients of the bots that all organisations share.
     pub(crate) bot_recipients: HashMap<i64, i64>,
     /// Recipient and user of every subscription.
@@ -47,6 +51,10 @@ pub(crate) struct Facts {
     pub(crate) emoji_files: HashMap<String, i64>,
     /// Type and status of the exports on record, by id.
     pub(crate) exports: BTreeMap<i64, (i64, i64)>,
+    /// Whether a converter made the export, of other services' data.
+    pub(crate) converted: bool,
+    /// Whether messages get their ids in the order of their times.
+    pub(crate) sort_by_date: bool,
     /// What is wrong with rows beside their shape.
     pub(crate) findings: Findings,
 }
@@ -93,6 +101,7 @@ pub(crate) struct Stream {
 pub(crate) struct Attachment {
     pub(crate) id: i64,
     pub(crate) size: i64,
+    pub(crate) content_type: Option<String>,
 }
 
 /// The colours that an exporter gives to subscriptions instead of the chosen ones.
@@ -116,13 +125,29 @@ const PUBLIC_EVENTS: [i64; 3] = [301, 302, 303];
 
 impl Facts {
     /// Of an export of `schema`'s version.
-    pub(crate) fn new(schema: &ExportSchema) -> Result<Self> {
+    pub(crate) fn new(schema: &ExportSchema, converted: bool) -> Result<Self> {
         let (users, defaults) = (schema.table("zerver_userprofile")?, schema.table("zerver_realmuserdefault")?);
         let shared = users.fields.iter().map(|field| &field.key).filter(|key| {
             let special = matches!(key.as_str(), "id" | "realm" | "email_address_visibility");
             !special && defaults.fields.iter().any(|field| field.key == **key)
         });
-        Ok(Self { preferences: shared.cloned().collect(), ..Self::default() })
+        Ok(Self { preferences: shared.cloned().collect(), converted, ..Self::default() })
+    }
+
+    /// Looks up the recipients that rows of a converted export do not name: recipients name them.
+    pub(crate) fn complete(&mut self) {
+        let of: HashMap<(i64, i64), i64> = self.recipients.iter().map(|(&id, &of)| (of, id)).collect();
+        for (id, user) in &mut self.users {
+            user.recipient = user.recipient.or_else(|| of.get(&(PERSONAL, *id)).copied());
+        }
+        for (id, stream) in &mut self.streams {
+            stream.recipient = stream.recipient.or_else(|| of.get(&(STREAM, *id)).copied());
+        }
+        for id in std::mem::take(&mut self.groups_without_recipient) {
+            if let Some(&recipient) = of.get(&(GROUP, id)) {
+                self.groups.insert(id, recipient);
+            }
+        }
     }
 
     /// The ids of a table's rows.
@@ -210,7 +235,11 @@ impl Facts {
         }
         let path = row.text("path_id").unwrap_or_default().to_owned();
         let size = row.integer("size").unwrap_or(-1);
-        if let Some(other) = self.attachments.insert(path, Attachment { id, size }) {
+        let content_type = match row.get("content_type") {
+            Cell::Null | Cell::Missing => row.text("file_name").and_then(content_type_of).map(str::to_owned),
+            cell => row.text_of(cell).map(str::to_owned),
+        };
+        if let Some(other) = self.attachments.insert(path, Attachment { id, size, content_type }) {
             let message = format!("has the path of attachment {}", other.id);
             self.findings.push(Finding::error("path-duplicate", object, message));
         }
@@ -265,8 +294,9 @@ impl Sink for Facts {
             }
             RowRule::Subscriptions => self.subscription(row, id),
             RowRule::DirectMessageGroups => {
-                if let Some(recipient) = row.integer("recipient") {
-                    self.groups.insert(id, recipient);
+                match row.integer("recipient") {
+                    Some(recipient) => drop(self.groups.insert(id, recipient)),
+                    None => self.groups_without_recipient.push(id),
                 }
             }
             RowRule::AuditLog => {
@@ -279,6 +309,11 @@ impl Sink for Facts {
             RowRule::Attachments => self.attachment(row, id),
             _ => self.other(row, id),
         }
+    }
+
+    fn value(&mut self, key: &str, json: &[u8]) -> bool {
+        self.sort_by_date |= key == "sort_by_date" && json == b"true";
+        self.converted && key == "sort_by_date"
     }
 
     fn list(&mut self, shape: &Shape, ids: &[i64]) {

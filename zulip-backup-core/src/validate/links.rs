@@ -18,14 +18,14 @@ const TOLERATED: [(&str, &str, &str); 7] = [
 
 /// Where a value is used: one row, and how many in all.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Uses {
+pub(crate) struct Uses {
     pub(super) row: i64,
     pub(super) count: u64,
 }
 
 /// Every value of a key with which rows refer to others. Memory grows with what is referred to, not with the rows.
 #[derive(Debug, Default)]
-pub(super) struct Links {
+pub(crate) struct Links {
     columns: BTreeMap<(String, String), Link>,
     /// The list that rows come of now, and its keys by their places.
     current: Option<(String, Vec<(usize, Link)>)>,

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use crate::package::{Go, Member, Package, message_file_number, read_small};
 use crate::rows::{self, Shape};
-use crate::schema::ExportSchema;
+use crate::schema::{ExportSchema, RowList};
 use crate::validate::facts::Facts;
 use crate::validate::messages::Judge;
 use crate::validate::records::{DIRECTORIES, Records};
@@ -28,9 +28,8 @@ pub(super) struct Base {
 struct Shapes(Vec<(&'static str, Vec<Shape>)>);
 
 impl Shapes {
-    fn new(schema: &ExportSchema) -> Result<Self> {
-        let of =
-            |lists: &[crate::schema::RowList]| lists.iter().map(|list| Shape::new(schema, list)).collect::<Result<_>>();
+    fn new(schema: &ExportSchema, converted: bool) -> Result<Self> {
+        let of = |lists: &[RowList]| shapes(schema, lists, converted);
         let files = &schema.files;
         Ok(Self(vec![
             ("realm", of(&files.realm)?),
@@ -40,14 +39,18 @@ impl Shapes {
     }
 }
 
-/// The shapes of the lists of files with messages.
-pub(super) fn message_shapes(schema: &ExportSchema) -> Result<Vec<Shape>> {
-    schema.files.messages.iter().map(|list| Shape::new(schema, list)).collect()
+/// The shapes of a file's lists.
+pub(super) fn shapes(schema: &ExportSchema, lists: &[RowList], converted: bool) -> Result<Vec<Shape>> {
+    let shape = |list| {
+        let shape = Shape::new(schema, list)?;
+        if converted { shape.converted() } else { Ok(shape) }
+    };
+    lists.iter().map(shape).collect()
 }
 
 /// Reads everything but the messages. Of a tarball that takes two readings where rows come before the migrations that
 /// say what they have to look like.
-pub(super) fn base(package: &Package, progress: &dyn Progress) -> Result<Base> {
+pub(super) fn base(package: &Package, converted: bool, progress: &dyn Progress) -> Result<Base> {
     let (mut sidecars, mut findings) = (Sidecars::default(), Findings::default());
     let mut records = HashMap::new();
     let mut rows: Option<Rows> = None;
@@ -59,7 +62,7 @@ pub(super) fn base(package: &Package, progress: &dyn Progress) -> Result<Base> {
                 sidecars.take(name, &bytes, &mut findings);
             }
         }
-        rows = Some(Rows::new(sidecars.migrations.as_ref())?);
+        rows = Some(Rows::new(sidecars.migrations.as_ref(), converted)?);
     }
     let random = package.is_random_access();
     each(package, progress, None, &mut |member, content| {
@@ -67,10 +70,10 @@ pub(super) fn base(package: &Package, progress: &dyn Progress) -> Result<Base> {
         if Sidecars::has(name) && !random {
             sidecars.take(name, &read_small(name, content, SMALL)?, &mut findings);
             if name == "migration_status.json" {
-                rows = Some(Rows::new(sidecars.migrations.as_ref())?);
+                rows = Some(Rows::new(sidecars.migrations.as_ref(), converted)?);
             }
         } else if let Some(directory) = record_directory(name) {
-            records.insert(directory, Records::read(name, content, &mut findings)?);
+            records.insert(directory, Records::read(name, content, converted, &mut findings)?);
         } else if Rows::has(name) {
             match &mut rows {
                 Some(rows) => rows.read(name, content, &mut findings)?,
@@ -83,7 +86,7 @@ pub(super) fn base(package: &Package, progress: &dyn Progress) -> Result<Base> {
     })?;
     let mut rows = match rows {
         Some(rows) => rows,
-        None => Rows::new(None)?,
+        None => Rows::new(None, converted)?,
     };
     if !left.is_empty() {
         each(package, progress, Some(&left), &mut |member, content| rows.read(&member.name, content, &mut findings))?;
@@ -98,9 +101,9 @@ struct Rows {
 }
 
 impl Rows {
-    fn new(migrations: Option<&super::sidecars::Migrations>) -> Result<Self> {
+    fn new(migrations: Option<&super::sidecars::Migrations>, converted: bool) -> Result<Self> {
         let schema = declaration(migrations)?;
-        Ok(Self { schema, shapes: Shapes::new(schema)?, facts: Facts::new(schema)? })
+        Ok(Self { schema, shapes: Shapes::new(schema, converted)?, facts: Facts::new(schema, converted)? })
     }
 
     fn has(name: &str) -> bool {

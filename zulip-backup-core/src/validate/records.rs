@@ -33,6 +33,7 @@ pub(crate) struct Record {
     #[serde(default)]
     user_profile_email: Option<String>,
     #[serde(default)]
+    #[serde(deserialize_with = "number")]
     pub(crate) size: Option<u64>,
     #[serde(default)]
     pub(crate) avatar_version: Option<i64>,
@@ -42,13 +43,18 @@ pub(crate) struct Record {
 }
 
 impl Records {
-    /// Reads `records.json` of a directory.
+    /// Reads `records.json` of a directory; of an export that a converter made, if `converted`.
     ///
     /// # Errors
     /// What the source answers. What is wrong with the file is a finding.
-    pub(super) fn read(name: &str, content: &mut (dyn Read + Send), findings: &mut Findings) -> Result<Self> {
+    pub(super) fn read(
+        name: &str,
+        content: &mut (dyn Read + Send),
+        converted: bool,
+        findings: &mut Findings,
+    ) -> Result<Self> {
         let mut records = Self::default();
-        match records.all(name, content, findings) {
+        match records.all(name, content, converted, findings) {
             Err(error) if error.kind() == ErrorKind::Damaged => {
                 let text = error.to_string();
                 let what = text.strip_prefix(name).unwrap_or(&text).trim_start_matches(", ");
@@ -60,13 +66,19 @@ impl Records {
         Ok(records)
     }
 
-    fn all(&mut self, name: &str, content: &mut (dyn Read + Send), findings: &mut Findings) -> Result<()> {
+    fn all(
+        &mut self,
+        name: &str,
+        content: &mut (dyn Read + Send),
+        converted: bool,
+        findings: &mut Findings,
+    ) -> Result<()> {
         use serde::de::DeserializeSeed;
         let mut reader = RowReader::new(name, content);
         let mut last = String::new();
         while let Some(item) = reader.next_item()? {
             let Item::Row(row) = item else { continue };
-            let record: Record = row.parse()?;
+            let mut record: Record = row.parse()?;
             let mut duplicates = Vec::new();
             let strict = Strict(&mut duplicates).deserialize(&mut serde_json::Deserializer::from_slice(row.bytes));
             strict.map_err(|error| row.fault(&error))?;
@@ -74,21 +86,44 @@ impl Records {
             for key in duplicates {
                 findings.push(Finding::error("key-duplicate", &object, format!("has the key {key} twice")));
             }
+            if converted {
+                record.relative(name);
+            }
             if record.s3_path != record.path {
                 let message = format!("path and s3_path differ: the other is {}", record.s3_path);
                 findings.push(Finding::warning("record-differs", &object, message));
             }
-            if record.path < last {
+            if record.path < last && !converted {
                 findings.push(Finding::note("records-unsorted", &object, "comes behind a record with a later path"));
             }
             last.clone_from(&record.path);
             self.count += 1;
-            if self.by_path.insert(record.path.clone(), record).is_some() {
+            // Converters give an emoji's aliases the file of the emoji.
+            if self.by_path.insert(record.path.clone(), record).is_some() && !converted {
                 findings.push(Finding::error("path-duplicate", object, "has more than one record"));
             }
         }
         Ok(())
     }
+}
+
+impl Record {
+    /// Some converters write where the files lay then: what matters is where below the records' own directory.
+    fn relative(&mut self, records: &str) {
+        let Some((directory, _)) = records.split_once('/') else { return };
+        for path in [&mut self.path, &mut self.s3_path] {
+            // An emoji's own path has the word again further on.
+            let below = path.split_once(&format!("/{directory}/")).filter(|_| path.starts_with('/'));
+            if let Some(below) = below.map(|(_, below)| below.to_owned()) {
+                *path = below;
+            }
+        }
+    }
+}
+
+/// A number; what else stands there is none.
+fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Ok(serde_json::Value::deserialize(deserializer)?.as_u64())
 }
 
 impl Records {

@@ -102,10 +102,15 @@ fn all(
         single::check(package, progress, report)?;
         return Ok(None);
     }
-    let Base { schema, sidecars, mut facts, records, findings } = read::base(package, progress)?;
+    let converted = is_converted(package)?;
+    let Base { schema, sidecars, mut facts, records, findings } = read::base(package, converted, progress)?;
+    facts.complete();
     known(package)?;
     let listing = package.listing()?;
-    report.findings.extend(counts::names(listing, &counts::REQUIRED));
+    // An export with groups is a server's own, whatever files it has lost.
+    let has_groups = facts.counts.get("realm").is_some_and(|lists| lists.contains_key("zerver_usergroup"));
+    let required: &[&str] = if converted && !has_groups { &counts::CONVERTED } else { &counts::REQUIRED };
+    report.findings.extend(counts::names(listing, required));
     report.findings.extend(findings);
     report.findings.extend(std::mem::take(&mut facts.findings));
     report.files = listing.members.len() as u64;
@@ -125,7 +130,7 @@ fn all(
 
     let consented = sidecars.consented.as_deref().unwrap_or_default();
     let rules = Rules::new(&facts, kind, consented);
-    let shapes = read::message_shapes(schema)?;
+    let shapes = read::shapes(schema, &schema.files.messages, converted)?;
     let judge = Judge { shapes: &shapes, facts: &facts, rules: &rules, seen: Mutex::new(Seen::default()) };
     read::messages(package, &judge, jobs, progress)?;
     let seen = judge.seen.into_inner().map_err(|_| broken())?;
@@ -149,8 +154,11 @@ fn all(
     };
     report.findings.extend(facts.links.check(&file_of, &exists));
     report.findings.extend(records::check(&records, &facts, listing));
-    report.findings.extend(privacy::check(&facts, &rules, schema, consented));
-    report.findings.extend(privacy::clients(&facts, kind, &seen.clients));
+    if !converted {
+        // Who converts has all there is, and nobody to hide it from.
+        report.findings.extend(privacy::check(&facts, &rules, schema, consented));
+        report.findings.extend(privacy::clients(&facts, kind, &seen.clients));
+    }
     let mut message_counts = Counts::new();
     for (list, count) in seen_counts.into_values().flatten() {
         *message_counts.entry(list).or_default() += count;
@@ -163,6 +171,13 @@ fn all(
         messages: seen.messages,
         message_counts,
     }))
+}
+
+/// Whether one of Zulip's converters made it, of another service's data. A Zulip server writes both of these.
+fn is_converted(package: &Package) -> Result<bool> {
+    let listing = package.listing()?;
+    let has = |name| listing.member(name).is_some();
+    Ok(has("realm.json") && has("migration_status.json") && !has("stats.json") && !has("analytics.json"))
 }
 
 /// The file a list is in, for people.

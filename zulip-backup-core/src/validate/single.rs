@@ -33,7 +33,7 @@ pub(super) fn check(package: &Package, progress: &dyn Progress, report: &mut Val
                 name if message_file_number(name).is_some() => &of_messages,
                 name => {
                     if let Some(directory) = record_directory(name) {
-                        records.insert(directory, Records::read(name, content, &mut findings)?);
+                        records.insert(directory, Records::read(name, content, false, &mut findings)?);
                     }
                     return Ok(Go::On);
                 }

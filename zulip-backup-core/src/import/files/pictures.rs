@@ -1,0 +1,119 @@
+//! What is made of pictures on their way.
+
+use std::io::Read;
+
+use crate::images::{self, MAX_ORIGINAL};
+use crate::import::attachments::Picture;
+use crate::import::files::{Copied, Target, What};
+use crate::package::{Member, read_small};
+use crate::uploads::Staging;
+use crate::{Error, Result};
+
+impl Target {
+    /// Writes a file, and what is made of it.
+    pub(super) fn copy(
+        &self,
+        member: &Member,
+        content: &mut (dyn Read + Send),
+        staging: &dyn Staging,
+    ) -> Result<Copied> {
+        let mut copied = Copied { files: 1, ..Copied::default() };
+        match &self.what {
+            What::Plain => {
+                staging.put(self.store, &self.key, content)?;
+            }
+            What::Attachment { id, path_id, content_type } => {
+                staging.put(self.store, &self.key, content)?;
+                self.look(*id, path_id, content_type, staging, &mut copied)?;
+            }
+            // Larger ones cannot come from any server; they are kept, and nothing is made of them.
+            What::Avatar { .. } | What::Emoji { .. } if member.size > MAX_ORIGINAL => {
+                staging.put(self.store, &self.key, content)?;
+                copied.noticed("picture-bad", member, format!("has {} bytes: nothing is made of it", member.size));
+            }
+            What::Avatar { user, name, small } => {
+                let original = read_small(&member.name, content, MAX_ORIGINAL)?;
+                staging.put(self.store, &self.key, &mut &original[..])?;
+                match images::avatar(&original) {
+                    Ok(made) => {
+                        staging.put(self.store, &format!("{name}-medium.png"), &mut &made.medium[..])?;
+                        copied.files += 1;
+                        if *small {
+                            staging.put(self.store, &format!("{name}.png"), &mut &made.default[..])?;
+                            copied.files += 1;
+                        }
+                    }
+                    Err(bad) => {
+                        copied.bad_avatars.push(*user);
+                        copied.noticed("picture-bad", member, format!("{bad}: its user has a generated avatar now"));
+                    }
+                }
+            }
+            What::Emoji { file_name, shown } => self.emoji(member, content, staging, (file_name, *shown), &mut copied)?,
+        }
+        Ok(copied)
+    }
+
+    fn emoji(
+        &self,
+        member: &Member,
+        content: &mut (dyn Read + Send),
+        staging: &dyn Staging,
+        (file_name, shown): (&str, bool),
+        copied: &mut Copied,
+    ) -> Result<()> {
+        let original = read_small(&member.name, content, MAX_ORIGINAL)?;
+        staging.put(self.store, &self.key, &mut &original[..])?;
+        let as_shown = format!("emoji/images/{file_name}");
+        match images::emoji(&original, file_name) {
+            Ok(made) => {
+                if !shown {
+                    staging.put(self.store, &as_shown, &mut &made.image[..])?;
+                    copied.files += 1;
+                }
+                if let Some(still) = &made.still {
+                    let stem = file_name.rsplit_once('.').map_or(file_name, |(stem, _)| stem);
+                    staging.put(self.store, &format!("emoji/images/still/{stem}.png"), &mut &still[..])?;
+                    copied.files += 1;
+                    copied.animated.push(file_name.to_owned());
+                }
+            }
+            Err(bad) => {
+                if !shown {
+                    staging.put(self.store, &as_shown, &mut &original[..])?;
+                    copied.files += 1;
+                }
+                copied.noticed("picture-bad", member, format!("{bad}: it stays as it is"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks into an attachment that may be a picture.
+    fn look(
+        &self,
+        attachment: i64,
+        path_id: &str,
+        content_type: &str,
+        staging: &dyn Staging,
+        copied: &mut Copied,
+    ) -> Result<()> {
+        if !content_type.starts_with("image/") {
+            return Ok(());
+        }
+        let failed = |error| Error::io("look into", self.key.as_str(), error);
+        let Some(facts) = images::probe(staging.open(self.store, &self.key)?, content_type).map_err(failed)? else {
+            return Ok(());
+        };
+        let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
+        copied.pictures.push(Picture {
+            attachment,
+            path_id: path_id.to_owned(),
+            content_type: content_type.to_owned(),
+            width: number(facts.width),
+            height: number(facts.height),
+            frames: number(facts.frames),
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,74 @@
+//! How exports that Zulip's converters make of other services' data differ from those of a Zulip server.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::schema::Encoding;
+use crate::{Error, ErrorKind, Result};
+
+const ZULIP_10: &str = include_str!("../../schema/10/conversion.json");
+
+static PARSED_10: LazyLock<Result<Conversion, String>> =
+    LazyLock::new(|| serde_json::from_str(ZULIP_10).map_err(|error| error.to_string()));
+
+/// What a converter's export may have otherwise. Read off what the converters of one Zulip version wrote.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Conversion {
+    /// The lists it has; others may be there or not.
+    pub(crate) lists: Vec<String>,
+    /// Keys of a list's rows that may be missing.
+    pub(crate) absent: BTreeMap<String, Vec<String>>,
+    /// Keys of a list's rows that may be null although their columns may not: an import knows what stands there.
+    pub(crate) null: BTreeMap<String, Vec<String>>,
+    /// Keys of a list's rows that have no column.
+    pub(crate) extra: BTreeMap<String, BTreeMap<String, Encoding>>,
+}
+
+impl Conversion {
+    /// Those for the newest Zulip version known here.
+    ///
+    /// # Errors
+    /// `Damaged` where the built-in file is wrong, which the tests exclude.
+    pub(crate) fn latest() -> Result<&'static Self> {
+        PARSED_10.as_ref().map_err(|reason| {
+            Error::new(ErrorKind::Damaged, format!("the built-in description of conversions is wrong: {reason}"))
+        })
+    }
+
+    /// Whether a row of a list may lack a key.
+    pub(crate) fn may_lack(&self, list: &str, key: &str) -> bool {
+        self.absent.get(list).is_some_and(|keys| keys.iter().any(|other| other == key))
+    }
+
+    /// Whether a key of a list's rows may be null.
+    pub(crate) fn may_be_null(&self, list: &str, key: &str) -> bool {
+        self.null.get(list).is_some_and(|keys| keys.iter().any(|other| other == key)) || self.may_lack(list, key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{ExportSchema, RowList};
+
+    #[test]
+    fn it_speaks_of_lists_and_keys_that_there_are() {
+        let (conversion, schema) = (Conversion::latest().unwrap(), ExportSchema::latest().unwrap());
+        let files = &schema.files;
+        let lists = files.realm.iter().chain(&files.messages).chain(&files.attachment);
+        let known: Vec<&RowList> = lists.collect();
+        let table = |list: &str| known.iter().find(|known| known.key == list).unwrap().table().to_owned();
+        conversion.lists.iter().for_each(|list| drop(table(list)));
+        for (list, keys) in conversion.null.iter().chain(&conversion.absent) {
+            let fields = &schema.table(&table(list)).unwrap().fields;
+            assert!(keys.iter().all(|key| fields.iter().any(|field| field.key == *key)), "{list}");
+        }
+        for (list, keys) in &conversion.extra {
+            let fields = &schema.table(&table(list)).unwrap().fields;
+            assert!(keys.keys().all(|key| fields.iter().all(|field| field.key != *key)), "{list}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Imports beside the one that Zulip's own importer made of the same export into the same fresh server: the same rows.
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::unwrap_used)] // a test
+
+#[path = "support/same.rs"]
+mod same;
+#[path = "support/world.rs"]
+mod world;
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use camino::Utf8Path;
+use same::{Difference, Exception, Kind, MADE_UP, compare};
+use world::World;
+use zulip_backup_core::import::{ImportOptions, ImportReport, Way, plan};
+use zulip_backup_core::package::Compat;
+use zulip_backup_core::{Severity, Silent};
+
+const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/zulip");
+
+/// The golden import was made by a server that bills, whose plans are others: what it would be on a server of one's own.
+const OF_ONES_OWN: &str = "
+    UPDATE zerver_realm SET plan_type = 1, max_invites = NULL, message_visibility_limit = NULL, enable_spectator_access = true
+    WHERE id = 2;
+    DELETE FROM zerver_realmauditlog WHERE id = 1924 AND event_type = 207;
+    UPDATE zerver_realmauditlog SET id = id - 1 WHERE id = 1925;
+    UPDATE zerver_realmauditlog SET id = id - 1 WHERE id = 1926;
+    UPDATE zerver_realmauditlog SET extra_data = '{\"new_value\": 1, \"old_value\": 1}' WHERE id = 1924;
+    DELETE FROM zerver_realmauthenticationmethod WHERE realm_id = 2 AND id > 15;
+    INSERT INTO zerver_realmauthenticationmethod (id, realm_id, name) VALUES (16, 2, 'AzureAD'), (17, 2, 'GitLab'),
+        (18, 2, 'Google'), (19, 2, 'Apple'), (20, 2, 'SAML'), (21, 2, 'OpenID Connect');";
+
+/// What differs whatever is asked for, because the other is wrong in a way that harms somebody, or cannot be had.
+const ALWAYS: &[Exception] = &[
+    Exception::new(
+        "zerver_namedusergroup",
+        "creator_id",
+        Kind::Fix("t.creator_id IS NOT NULL"),
+        "upstream loses the creators of groups, or gives them to groups of others",
+    )
+    .only("t.creator_id IS NULL"),
+    Exception::new(
+        "zerver_stream",
+        "rendered_description",
+        Kind::Fix("t.rendered_description = '<p>For team-wide conversations</p>'"),
+        "upstream renders descriptions again, without users, emoji and channels; here they stay as exported",
+    )
+    .only("t.name = 'Verona'"),
+];
+
+/// What differs by default, because upstream is wrong.
+const FIXED: &[Exception] = &[
+    Exception::new("zerver_userprofile", "is_staff", Kind::Fix("NOT t.is_staff"), "no file hands out powers over a server")
+        .only("t.is_staff"),
+    Exception::new(
+        "zerver_realmauditlog",
+        "event_last_message_id",
+        Kind::Fix("EXISTS (SELECT FROM zerver_message m WHERE m.id = t.event_last_message_id)"),
+        "upstream keeps the old server's number",
+    )
+    .only("t.event_last_message_id > 3025"),
+    Exception::new(
+        "zerver_message",
+        "rendered_content",
+        Kind::Fix("true"),
+        "links follow the new ids",
+    )
+    .only("t.rendered_content LIKE '%#narrow%' OR t.rendered_content LIKE '%data-stream-id%'"),
+    Exception::new("zerver_message", "content", Kind::Fix("true"), "links follow the new ids")
+        .only("t.content LIKE '%#narrow%'"),
+    Exception::new("zerver_message", "edit_history", Kind::Fix("true"), "channels in it have their new ids")
+        .only("t.edit_history LIKE '%stream\":%'"),
+    Exception::new("analytics_fillstate", same::WHOLE_ROW, Kind::Fix("true"), "statistics go on where they ended"),
+];
+
+struct Golden {
+    world: World,
+}
+
+impl Golden {
+    fn new(shared: &Utf8Path) -> Self {
+        let world = World::fresh(shared);
+        same::restore(&world.cluster, &shared.join("golden-import-zulip.dump"), "golden");
+        let mut client = world.cluster.connect_options("golden").connect("test").unwrap();
+        client.batch_execute("SET search_path = zulip, public").unwrap();
+        client.batch_execute(OF_ONES_OWN).unwrap();
+        Self { world }
+    }
+
+    fn import(&self, shared: &Utf8Path, options: &ImportOptions, way: Way) -> ImportReport {
+        let path = shared.join("golden-export-zulip.tar.gz");
+        let mut plan = plan(&self.world.site(), &path, options, &Silent)
+            .unwrap_or_else(|error| panic!("{}\n{:#?}", error.chain(), error.reasons()));
+        assert_eq!(plan.way, Way::FirstImport);
+        plan.way = way;
+        plan.execute(&Silent).unwrap_or_else(|error| panic!("{}\n{:#?}", error.chain(), error.reasons()))
+    }
+
+    fn differences(&self, exceptions: &[&[Exception]]) -> Vec<String> {
+        let connect = |name| self.world.cluster.connect_options(name).connect("test").unwrap();
+        let exceptions: Vec<Exception> = MADE_UP.iter().chain(ALWAYS).copied().chain(exceptions.concat()).collect();
+        let differences = compare(&mut connect("golden"), &mut connect("zulip"), &exceptions);
+        differences.iter().map(Difference::to_string).collect()
+    }
+}
+
+#[test]
+fn every_row_is_upstreams() {
+    let shared = Utf8Path::new(SHARED);
+    if !shared.exists() {
+        return println!("skipped: no real server's imports at {shared}");
+    }
+    for way in [Way::FirstImport, Way::SharedServer { bulk_checks: true }, Way::SharedServer { bulk_checks: false }] {
+        let golden = Golden::new(shared);
+        let mut options = ImportOptions::to("imported").jobs(2).compat(Compat::Strict);
+        options.trust_server_powers = true;
+        let report = golden.import(shared, &options, way);
+        assert_eq!(golden.differences(&[]), [""; 0], "{way}");
+        assert!(report.findings.iter().all(|finding| finding.severity < Severity::Warning), "{report}");
+    }
+}
+
+#[test]
+fn what_differs_by_default_is_what_upstream_does_wrong() {
+    let shared = Utf8Path::new(SHARED);
+    if !shared.exists() {
+        return println!("skipped: no real server's imports at {shared}");
+    }
+    let golden = Golden::new(shared);
+    golden.import(shared, &ImportOptions::to("imported").jobs(2), Way::FirstImport);
+    assert_eq!(golden.differences(&[FIXED]), [""; 0]);
+    files(&golden.world, shared);
+}
+
+/// The files are upstream's, but for the names made at random, and what another library makes of pictures.
+fn files(world: &World, shared: &Utf8Path) {
+    let expected = world.path("uploads");
+    std::fs::create_dir(&expected).unwrap();
+    let archive = shared.join("golden-import-zulip-uploads.tar.gz");
+    let arguments = ["-xzf", archive.as_str(), "-C", expected.as_str(), "--strip-components=1"];
+    assert!(Command::new("tar").args(arguments).status().unwrap().success());
+    let (theirs, ours) = (tree(&expected), tree(&world.host.path("/home/zulip/uploads")));
+    let names = |tree: &BTreeMap<String, Vec<Vec<u8>>>| tree.iter().map(|(name, all)| (name.clone(), all.len())).collect::<Vec<_>>();
+    assert_eq!(names(&ours), names(&theirs));
+    for (name, contents) in &ours {
+        // What is made of originals differs in its bytes; what was exported does not.
+        let made = name.ends_with("-medium.png") || name.contains("/still/");
+        let same = contents == &theirs[name];
+        assert!(same || made || name.contains("emoji/images"), "{name}");
+    }
+}
+
+/// The files by their names, in which parts made at random are left out; those of one name in the order of their contents.
+fn tree(root: &Utf8Path) -> BTreeMap<String, Vec<Vec<u8>>> {
+    let mut files: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
+    let mut directories = vec![root.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in directory.read_dir_utf8().unwrap() {
+            let path = entry.unwrap().into_path();
+            if path.is_dir() {
+                directories.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(root).unwrap();
+            let parts: Vec<&str> = name.as_str().split('/').collect();
+            let name = match parts[..] {
+                ["files", realm, _, _, file] => format!("files/{realm}/{file}"),
+                _ => name.to_string(),
+            };
+            files.entry(name).or_default().push(std::fs::read(&path).unwrap());
+        }
+    }
+    files.values_mut().for_each(|contents| contents.sort_unstable());
+    files
+}
