@@ -11,6 +11,7 @@ mod finding;
 pub mod fs;
 mod ids;
 pub mod import;
+pub mod images;
 pub mod package;
 mod pipeline;
 pub mod postgres;

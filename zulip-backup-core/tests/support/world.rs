@@ -4,6 +4,8 @@
 #![allow(dead_code)] // no test uses all of it
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::unwrap_used, clippy::needless_pass_by_value)] // a test's fixture
 
+#[path = "dump.rs"]
+pub mod dump;
 #[path = "fake_deployment.rs"]
 pub mod fake_deployment;
 
@@ -90,20 +92,7 @@ impl World {
     /// A host with the real server's database and files.
     pub fn real(shared: &Utf8Path) -> Self {
         let world = Self::new(|_| ());
-        let pg_restore = world.cluster.programs().path("pg_restore");
-        let dump = shared.join("zulip-small.dump");
-        let list = Command::new(&pg_restore).args(["-l", dump.as_str()]).output().unwrap();
-        let list = String::from_utf8(list.stdout).unwrap();
-        // The dictionary's files are on Zulip servers only, and nothing else needs it.
-        let wanted: Vec<&str> = list.lines().filter(|line| !line.contains("TEXT SEARCH")).collect();
-        let path = world.path("list");
-        std::fs::write(&path, wanted.join("\n")).unwrap();
-        let mut command = Command::new(&pg_restore);
-        world.cluster.connect_options("zulip").apply_to_command(&mut command).unwrap();
-        let arguments =
-            ["--exit-on-error", "--no-owner", "--role=zulip", "-d", "zulip", "-L", path.as_str(), dump.as_str()];
-        let restored = command.args(arguments).output().unwrap();
-        assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+        dump::fill(&world.cluster, &shared.join("zulip-small.dump"), "zulip");
         world.host.remove("/home/zulip/uploads");
         let home = world.host.path("/home/zulip");
         let unpacked =
@@ -112,6 +101,20 @@ impl World {
         let secrets = std::fs::read_to_string(shared.join("zulip-secrets.conf")).unwrap();
         world.host.write("/etc/zulip/zulip-secrets.conf", &secrets);
         world.host.mode("/etc/zulip/zulip-secrets.conf", 0o640);
+        world
+    }
+
+    /// A host with a server that was just installed: no organisation yet, not even the internal one, and no uploads. Its
+    /// `avatar_salt` is the real server's.
+    pub fn fresh(shared: &Utf8Path) -> Self {
+        let world = Self::new(|_| ());
+        dump::fill(&world.cluster, &shared.join("fresh-server.dump"), "zulip");
+        world.host.remove("/home/zulip/uploads");
+        std::fs::create_dir(world.host.path("/home/zulip/uploads")).unwrap();
+        let secrets = std::fs::read_to_string(shared.join("zulip-secrets.conf")).unwrap();
+        world.host.write("/etc/zulip/zulip-secrets.conf", &secrets);
+        world.host.mode("/etc/zulip/zulip-secrets.conf", 0o640);
+        std::fs::write(world.host.deployment().join("version.py"), "ZULIP_VERSION = \"11.0-dev+git\"\n").unwrap();
         world
     }
 
