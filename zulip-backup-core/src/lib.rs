@@ -12,6 +12,7 @@ pub mod fs;
 mod ids;
 pub mod import;
 pub mod images;
+pub mod memcached;
 pub mod package;
 mod pipeline;
 pub mod postgres;

@@ -19,6 +19,7 @@ mod database;
 mod deployment;
 mod host;
 mod ini;
+mod memcached;
 mod options;
 mod os;
 mod provenance;

@@ -93,7 +93,7 @@ impl Site {
     }
 
     /// Learns several settings at once: each answer takes a second or two of Python's start.
-    pub(super) fn prefetch(&self, names: &[&str]) {
+    pub(crate) fn prefetch(&self, names: &[&str]) {
         let Some((first, others)) = names.split_first() else { return };
         // Faults come up again, with their text, when the setting is really asked for.
         let _ = self.setting(first);
@@ -221,7 +221,13 @@ fn exception(last_line: &str) -> String {
 fn default(name: &str, kind: Kind) -> Option<&'static str> {
     Some(match name {
         "LOCAL_UPLOADS_DIR" if kind == Kind::Development => "var/uploads",
-        "LOCAL_UPLOADS_DIR" | "S3_REGION" | "S3_ENDPOINT_URL" | "S3_AVATAR_PUBLIC_URL_PREFIX" => "None",
+        "LOCAL_UPLOADS_DIR"
+        | "S3_REGION"
+        | "S3_ENDPOINT_URL"
+        | "S3_AVATAR_PUBLIC_URL_PREFIX"
+        | "MEMCACHED_USERNAME"
+        | "SOCIAL_AUTH_SUBDOMAIN"
+        | "SELF_HOSTING_MANAGEMENT_SUBDOMAIN" => "None",
         "S3_AUTH_UPLOADS_BUCKET"
         | "S3_AVATAR_BUCKET"
         | "S3_EXPORT_BUCKET"
@@ -235,7 +241,7 @@ fn default(name: &str, kind: Kind) -> Option<&'static str> {
         "RABBITMQ_PORT" => "5672",
         "RABBITMQ_VHOST" => "/",
         "RABBITMQ_USERNAME" => "zulip",
-        "RABBITMQ_USE_TLS" => "False",
+        "RABBITMQ_USE_TLS" | "ROOT_DOMAIN_LANDING_PAGE" => "False",
         "REDIS_PORT" => "6379",
         "MEMCACHED_LOCATION" => "127.0.0.1:11211",
         "MAX_FILE_UPLOAD_SIZE" => "100",
