@@ -7,6 +7,7 @@ mod export;
 mod export_user;
 mod import;
 mod output;
+mod realm;
 mod restore;
 mod schema;
 mod site;
@@ -28,6 +29,7 @@ pub use export::ExportArgs;
 pub use export_user::ExportUserArgs;
 pub use import::ImportArgs;
 pub use output::{ColorWhen, OutputArgs};
+pub use realm::{RealmArgs, RealmDeleteArgs, RealmVerb};
 pub use restore::RestoreArgs;
 pub use schema::SchemaArgs;
 pub use site::SiteArgs;
@@ -71,6 +73,7 @@ pub enum Verb {
     Export(ExportArgs),
     ExportUser(ExportUserArgs),
     Import(ImportArgs),
+    Realm(RealmArgs),
     Validate(ValidateArgs),
     Diff(DiffArgs),
     Schema(SchemaArgs),

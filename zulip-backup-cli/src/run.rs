@@ -5,6 +5,7 @@ mod create;
 mod drill;
 mod export;
 mod import;
+mod realm;
 mod restore;
 mod schema;
 mod site;
@@ -65,6 +66,7 @@ fn execute(args: Args, words: Vec<OsString>) -> u8 {
         Verb::Export(verb) => export::run(session, &verb),
         Verb::ExportUser(verb) => export::user(session, &verb),
         Verb::Import(verb) => import::run(session, &verb),
+        Verb::Realm(verb) => realm::run(session, &verb),
         Verb::Validate(verb) => validate::run(session, &verb),
         Verb::Diff(verb) => validate::diff(session, &verb),
         Verb::Schema(verb) => schema::run(console, &verb),

@@ -19,7 +19,6 @@
 //! ```
 
 mod collect;
-mod deactivate;
 mod destination;
 mod execute;
 mod files;
@@ -28,9 +27,9 @@ mod lists;
 mod losses;
 mod messages;
 mod options;
+mod person;
 mod piece;
 mod plan;
-pub(crate) mod realms;
 mod record;
 mod report;
 mod scope;
@@ -40,7 +39,6 @@ mod work;
 
 pub use options::{ExportOptions, Format};
 pub use plan::{ExportPlan, PlannedUser, plan};
-pub use realms::{RealmSummary, realms};
 pub use report::ExportReport;
 
 pub use crate::package::{Compat, Kind};

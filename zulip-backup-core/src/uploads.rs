@@ -59,6 +59,18 @@ pub trait Uploads: fmt::Debug + Send + Sync {
 
     /// What was begun with this name earlier, perhaps by a process that is no more.
     fn staged(&self, realm: i64, directory: &str) -> Box<dyn Staging>;
+
+    /// How many files there are under this key, and how many bytes: of a file, or of everything below a directory.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    fn measure(&self, store: Store, key: &str) -> Result<(u64, u64)>;
+
+    /// Removes what is under this key: a file, or a directory with everything below. What is not there is no error.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); `Refused` for a symbolic link, whose target may be anybody's.
+    fn remove(&self, store: Store, key: &str) -> Result<()>;
 }
 
 /// An uploaded file, open for reading.

@@ -183,6 +183,8 @@ fn a_deactivated_organisation_is_exported_as_active_and_activated_again_when_the
     let report = plan(&site, &options).unwrap().execute(&Silent).unwrap();
     assert_eq!((stage.number(state), stage.number(lines), stage.number(emails)), (1, before.1 + 1, 0));
     assert_eq!((sessions(&stage), report.ended_sessions), (vec!["others".to_owned()], Some(1)));
+    // The sample has no memcached.
+    assert!(report.findings.list.iter().any(|finding| finding.code == "caches-not-flushed"), "{report}");
     assert!(report.next_steps[0].ends_with("flush-memcached"));
     let realm = json(&report, "realm.json");
     assert_eq!(realm["zerver_realm"][0]["deactivated"], false);

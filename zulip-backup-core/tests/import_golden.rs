@@ -50,8 +50,13 @@ const ALWAYS: &[Exception] = &[
 
 /// What differs by default, because upstream is wrong.
 const FIXED: &[Exception] = &[
-    Exception::new("zerver_userprofile", "is_staff", Kind::Fix("NOT t.is_staff"), "no file hands out powers over a server")
-        .only("t.is_staff"),
+    Exception::new(
+        "zerver_userprofile",
+        "is_staff",
+        Kind::Fix("NOT t.is_staff"),
+        "no file hands out powers over a server",
+    )
+    .only("t.is_staff"),
     Exception::new(
         "zerver_realmauditlog",
         "event_last_message_id",
@@ -59,13 +64,8 @@ const FIXED: &[Exception] = &[
         "upstream keeps the old server's number",
     )
     .only("t.event_last_message_id > 3025"),
-    Exception::new(
-        "zerver_message",
-        "rendered_content",
-        Kind::Fix("true"),
-        "links follow the new ids",
-    )
-    .only("t.rendered_content LIKE '%#narrow%' OR t.rendered_content LIKE '%data-stream-id%'"),
+    Exception::new("zerver_message", "rendered_content", Kind::Fix("true"), "links follow the new ids")
+        .only("t.rendered_content LIKE '%#narrow%' OR t.rendered_content LIKE '%data-stream-id%'"),
     Exception::new("zerver_message", "content", Kind::Fix("true"), "links follow the new ids")
         .only("t.content LIKE '%#narrow%'"),
     Exception::new("zerver_message", "edit_history", Kind::Fix("true"), "channels in it have their new ids")
@@ -140,7 +140,9 @@ fn files(world: &World, shared: &Utf8Path) {
     let arguments = ["-xzf", archive.as_str(), "-C", expected.as_str(), "--strip-components=1"];
     assert!(Command::new("tar").args(arguments).status().unwrap().success());
     let (theirs, ours) = (tree(&expected), tree(&world.host.path("/home/zulip/uploads")));
-    let names = |tree: &BTreeMap<String, Vec<Vec<u8>>>| tree.iter().map(|(name, all)| (name.clone(), all.len())).collect::<Vec<_>>();
+    let names = |tree: &BTreeMap<String, Vec<Vec<u8>>>| {
+        tree.iter().map(|(name, all)| (name.clone(), all.len())).collect::<Vec<_>>()
+    };
     assert_eq!(names(&ours), names(&theirs));
     for (name, contents) in &ours {
         // What is made of originals differs in its bytes; what was exported does not.

@@ -14,6 +14,16 @@ fn command() -> Command {
     command
 }
 
+/// The verbs by what is typed, those of `realm` with it.
+fn verbs(command: &Command) -> Vec<(String, &Command)> {
+    let mut found = Vec::new();
+    for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
+        found.push((verb.get_name().to_owned(), verb));
+        found.extend(verbs(verb).into_iter().map(|(name, inner)| (format!("{} {name}", verb.get_name()), inner)));
+    }
+    found
+}
+
 /// The flags of one command that are not shown to everybody else: `--output`.
 fn flags(command: &Command, global: bool) -> BTreeSet<String> {
     command
@@ -53,8 +63,8 @@ fn the_manual_has_every_flag_and_no_other() {
     let common: BTreeSet<String> =
         ["Output options", "Server options"].iter().flat_map(|heading| documented[*heading].clone()).collect();
     assert_eq!(common, flags(&command, true));
-    for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
-        let heading = format!("`{}`", verb.get_name());
+    for (name, verb) in verbs(&command) {
+        let heading = format!("`{name}`");
         let section = documented.get(&heading).unwrap_or_else(|| panic!("no section {heading}"));
         assert_eq!(*section, flags(verb, false), "{heading}");
     }
@@ -63,12 +73,12 @@ fn the_manual_has_every_flag_and_no_other() {
 #[test]
 fn every_verb_and_flag_is_explained_and_every_verb_has_an_example() {
     let command = command();
-    for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
-        assert!(verb.get_about().is_some(), "{}", verb.get_name());
+    for (name, verb) in verbs(&command) {
+        assert!(verb.get_about().is_some(), "{name}");
         let examples = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
-        assert!(examples.contains(&format!("zulip-backup {}", verb.get_name())), "{}", verb.get_name());
+        assert!(examples.contains(&format!("zulip-backup {name}")), "{name}");
         for argument in verb.get_arguments() {
-            assert!(argument.get_help().is_some(), "{} {}", verb.get_name(), argument.get_id());
+            assert!(argument.get_help().is_some(), "{name} {}", argument.get_id());
         }
     }
 }

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use crate::codec::FrameEncoder;
 use crate::export::collect::Collector;
-use crate::export::deactivate::Deactivation;
 use crate::export::destination::{ArchiveDestination, Destination, DirectoryDestination, Published};
 use crate::export::files::{self, FileCopier, FileFinder, Way};
 use crate::export::lists::Place;
@@ -15,11 +14,12 @@ use crate::export::record::Record;
 use crate::export::scope::{Found, Scope};
 use crate::export::select::RealmFacts;
 use crate::export::work::{Job, Shared, Worker};
-use crate::export::{Compat, ExportPlan, ExportReport, Format, Kind, realms};
+use crate::export::{Compat, ExportPlan, ExportReport, Format, Kind};
 use crate::pipeline::{self, Limits, Plan};
 use crate::postgres::{Invitation, Purpose, Reservation, RowReader, Snapshot, column, error};
+use crate::realm::{Deactivation, SELF_HOSTING_MIGRATION};
 use crate::schema::{ExportSchema, MigrationStatus, RowList};
-use crate::{Error, ErrorKind, Progress, Result, Task};
+use crate::{Error, ErrorKind, Progress, Result, Task, realm};
 
 /// What the server's lists show a connection of this process as.
 pub(super) const APPLICATION: &str = "zulip-backup export";
@@ -45,8 +45,12 @@ impl ExportPlan {
         };
         let reservation = Reservation::make(&self.connection, &self.application(), purpose)?;
         let mut client = self.connection.connect(&self.application())?;
-        let search_path = realms::search_path(&mut client)?;
-        let deactivation = if self.deactivate { Some(Deactivation::begin(&mut client, self.realm_id)?) } else { None };
+        let search_path = realm::search_path(&mut client)?;
+        let deactivation = if self.deactivate {
+            Some(Deactivation::begin(&mut client, self.realm_id, SELF_HOSTING_MIGRATION)?)
+        } else {
+            None
+        };
         let record = if self.record { Some(Record::begin(&mut client, self)) } else { None }.transpose();
         let exported = record.and_then(|record| match self.export(reservation, &search_path, progress) {
             Ok(exported) => Ok((exported, record)),

@@ -8,13 +8,14 @@ use serde::Serialize;
 
 use crate::export::execute::APPLICATION;
 use crate::export::scope::{Found, Scope};
-use crate::export::{Compat, ExportOptions, Format, Kind, deactivate, realms};
+use crate::export::{Compat, ExportOptions, Format, Kind, person};
 use crate::postgres::ConnectOptions;
+use crate::realm::Caches;
 use crate::schema::{ExportSchema, LiveDifferences, compare_live};
 use crate::site::{Site, UploadsBackend};
 use crate::units::bytes;
 use crate::uploads::Uploads;
-use crate::{Error, ErrorKind, Finding, Result, Secret, Severity, fs, process, uploads};
+use crate::{Error, ErrorKind, Finding, Result, Secret, Severity, fs, process, realm, uploads};
 
 /// What an export will do, before anything is done. This is the dry run.
 #[derive(Debug, Serialize)]
@@ -62,6 +63,9 @@ pub struct ExportPlan {
     pub(super) fake_domain: String,
     #[serde(skip)]
     pub(super) is_system_realm: bool,
+    /// What a deactivation makes forget.
+    #[serde(skip)]
+    pub(super) caches: Option<Caches>,
 }
 
 /// The user of a single user's export.
@@ -81,19 +85,19 @@ pub struct PlannedUser {
 pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
     let schema = ExportSchema::latest()?;
     let connection = site.database()?.value.clone();
-    let mut client = realms::connect(site)?;
-    let realm = options.realm.as_deref().map(|realm| realms::find(&mut client, realm)).transpose()?;
+    let mut client = realm::connect(site, APPLICATION)?;
+    let realm = options.realm.as_deref().map(|realm| realm::find(&mut client, realm)).transpose()?;
     let user =
-        options.user.as_deref().map(|email| realms::find_user(&mut client, email, realm.as_ref())).transpose()?;
+        options.user.as_deref().map(|email| person::find_user(&mut client, email, realm.as_ref())).transpose()?;
     let (realm_id, realm, deactivated, user) = match (realm, user) {
-        (_, Some((realm, user))) => (realm.0, realm.1, realm.2, Some(user)),
-        (Some(realm), None) => (realm.0, realm.1, realm.2, None),
+        (_, Some((realm, user))) => (realm.id, realm.string_id, realm.deactivated, Some(user)),
+        (Some(realm), None) => (realm.id, realm.string_id, realm.deactivated, None),
         (None, None) => {
             return Err(Error::new(ErrorKind::Usage, "no organisation is named").with_hint("name it with -r"));
         }
     };
     if options.deactivate && deactivated {
-        return Err(deactivate::already());
+        return Err(realm::already());
     }
     let mut differences = compare_live(&mut client, schema)?;
     if differences.findings.iter().any(|finding| finding.severity == Severity::Error) {
@@ -142,16 +146,18 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
         .with_path(directory)
         .with_hint("free some space, or name another --output"));
     }
+    let deactivate = options.deactivate && options.user.is_none();
     Ok(ExportPlan {
+        caches: deactivate.then(|| Caches::of(site)),
         uploads_dir: match backend {
             UploadsBackend::Local(local) => local.dir.clone(),
             UploadsBackend::S3(s3) => s3.uploads_bucket.clone().into(),
         },
-        deactivate: options.deactivate && options.user.is_none(),
+        deactivate,
         format,
         output,
         realm_id,
-        is_system_realm: realm == "zulipinternal",
+        is_system_realm: realm == realm::SYSTEM_REALM,
         // A whole export shows every address: there the server need not be asked.
         fake_domain: if options.kind == Kind::Full { String::new() } else { fake_domain(site, &realm)? },
         realm,

@@ -60,6 +60,10 @@ impl ExportReport {
         ended_sessions: Option<u64>,
         begun: Instant,
     ) -> Self {
+        let (mut findings, mut next_steps) = (collector.findings, Vec::new());
+        if let Some(caches) = plan.caches.as_ref().filter(|_| ended_sessions.is_some()) {
+            caches.flush_into(&mut findings, &mut next_steps);
+        }
         let rows = &collector.stats.rows;
         let of = |file: &str, list: &str| rows.get(file).and_then(|lists| lists.get(list)).copied().unwrap_or(0);
         let messages = rows.keys().filter(|file| file.starts_with("messages-"));
@@ -75,11 +79,8 @@ impl ExportReport {
             archive_bytes: published.bytes,
             sha256: published.sha256,
             ended_sessions,
-            next_steps: match ended_sessions {
-                Some(_) => vec![FLUSH_MEMCACHED.to_owned()],
-                None => Vec::new(),
-            },
-            findings: collector.findings,
+            next_steps,
+            findings,
             seconds: begun.elapsed().as_secs_f64(),
         }
     }
@@ -89,9 +90,6 @@ impl ExportReport {
         self.findings.at_least(Severity::Warning) > 0
     }
 }
-
-/// The server's processes remember organisations and sessions: only this makes them forget.
-const FLUSH_MEMCACHED: &str = "/home/zulip/deployments/current/scripts/setup/flush-memcached";
 
 impl fmt::Display for ExportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

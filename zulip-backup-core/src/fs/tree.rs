@@ -34,6 +34,34 @@ pub(crate) fn remove_tree(path: &Utf8Path) -> Result<()> {
     }
 }
 
+/// How many files lie at or below `path`, and how many bytes they have. Links count for themselves and are not followed;
+/// what vanishes meanwhile is left out.
+pub(crate) fn measure(path: &Utf8Path) -> Result<(u64, u64)> {
+    let (mut files, mut bytes) = (0, 0);
+    let mut todo = vec![path.as_std_path().to_owned()];
+    while let Some(path) = todo.pop() {
+        let shown = || path.to_string_lossy().into_owned();
+        let found = match std::fs::symlink_metadata(&path) {
+            Err(error) if matches!(error.kind(), IoKind::NotFound | IoKind::NotADirectory) => continue,
+            found => found.map_err(|error| Error::io("look at", shown(), error))?,
+        };
+        if !found.is_dir() {
+            files += 1;
+            bytes += found.len();
+            continue;
+        }
+        match std::fs::read_dir(&path) {
+            Err(error) if error.kind() == IoKind::NotFound => {}
+            entries => {
+                for entry in entries.map_err(|error| Error::io("list", shown(), error))? {
+                    todo.push(entry.map_err(|error| Error::io("list", shown(), error))?.path());
+                }
+            }
+        }
+    }
+    Ok((files, bytes))
+}
+
 /// Gives `from` the name `to`, which nothing may have, and flushes both directories.
 pub(crate) fn move_new(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
     match rustix::fs::renameat_with(CWD, from.as_str(), CWD, to.as_str(), RenameFlags::NOREPLACE) {

@@ -7,6 +7,7 @@ use postgres::Client;
 use crate::import::ImportOptions;
 use crate::import::plan::RealmRow;
 use crate::postgres::{column, error};
+use crate::realm::{Existing, Subdomain};
 use crate::site::Site;
 use crate::validate::Facts;
 use crate::{Finding, Findings, Result};
@@ -17,19 +18,19 @@ use crate::{Finding, Findings, Result};
 /// What the database answers.
 pub(super) fn find(
     client: &mut Client,
-    _site: &Site,
+    site: &Site,
     options: &ImportOptions,
     row: &RealmRow,
     facts: &Facts,
 ) -> Result<Findings> {
     let mut findings = Findings::default();
     let failed = |failure| error("look for organisations", failure);
+    let existing = Existing::of(site, client)?.allow_reserved(options.allow_reserved_subdomain);
+    if let Err(reasons) = Subdomain::check(&options.subdomain, &existing) {
+        reasons.into_iter().for_each(|reason| findings.push(reason));
+    }
     for there in client.query("SELECT string_id::text, uuid::text FROM zerver_realm", &[]).map_err(failed)? {
         let (string_id, uuid): (String, Option<String>) = (column(&there, 0)?, column(&there, 1)?);
-        if string_id == options.subdomain {
-            let message = "is the subdomain of an organisation of this server";
-            findings.push(Finding::error("subdomain-taken", format!("{string_id:?}"), message));
-        }
         if uuid.is_some() && uuid == row.uuid {
             let message = format!(
                 "this organisation is on the server already, as {string_id:?}: both would have the uuid {}",

@@ -16,8 +16,8 @@ use crate::import::load::{self, Loaded, Target};
 use crate::import::making::Making;
 use crate::import::messages::{self, Seen};
 use crate::import::plan::APPLICATION;
-use crate::import::shared::{self, Shared};
 use crate::import::rewrite::{Links, Rewriter, UnknownKind};
+use crate::import::shared::{self, Shared};
 use crate::import::texts::{Names, OwnAttachments};
 use crate::import::way::{self, Way};
 use crate::import::{ImportPlan, ImportReport, attachments, clients, finish, internal, verify};
@@ -25,7 +25,7 @@ use crate::package::{Go, RowReader};
 use crate::postgres::{Purpose, error, lock_out_others};
 use crate::uploads::Staging;
 use crate::validate::{Examined, Facts, Standing};
-use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Task, Unit};
+use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Task, Unit, realm};
 
 /// The task told to [`Progress`]: rows of everything but messages.
 const ROWS_TASK: &str = "rows";
@@ -60,7 +60,7 @@ impl ImportPlan {
     pub fn execute(&self, progress: &dyn Progress) -> Result<ImportReport> {
         let begun = Instant::now();
         let mut client = self.connection.connect(APPLICATION)?;
-        crate::export::realms::search_path(&mut client)?;
+        realm::search_path(&mut client)?;
         let failed = |failure| error("prepare the connection", failure);
         client.batch_execute(SESSION).map_err(failed)?;
         // Since PostgreSQL 14.
@@ -84,7 +84,10 @@ impl ImportPlan {
             Ok(outcome) => {
                 journal.end()?;
                 run.after(&mut client, &outcome.loaded);
-                Ok(ImportReport::new(self, realm, outcome, begun))
+                let mut outcome = outcome;
+                let mut commands = Vec::new();
+                self.caches.flush_into(&mut outcome.findings, &mut commands);
+                Ok(ImportReport::new(self, realm, outcome, commands, begun))
             }
             // Whether it was committed nobody can say whose connection is lost: the next command finds out.
             Err((error, Fate::Unknown)) => Err(error.with_hint(format!(
@@ -470,7 +473,8 @@ fn unknown(rewriter: &Rewriter<'_>) -> Findings {
             UnknownKind::Value => "what is no id",
         };
         let example = unknown.example.map(|id| format!(", as {id}")).unwrap_or_default();
-        let message = format!("name {what} that the export has not, {} times{example}: left as they are", unknown.count);
+        let message =
+            format!("name {what} that the export has not, {} times{example}: left as they are", unknown.count);
         findings.push(Finding::note("text-names-unknown", "texts of messages", message));
     }
     findings

@@ -16,10 +16,13 @@ use crate::site::{Site, UploadsBackend};
 use crate::units::bytes;
 use crate::uploads::{self, Uploads};
 use crate::validate::{Examined, ValidateOptions, ValidateReport, examine};
-use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Secret, Severity, fs, process};
+use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Secret, Severity, fs, process, realm};
 
 /// What the server's lists show a connection of this process as.
 pub(super) const APPLICATION: &str = "zulip-backup import";
+
+/// The deployment of a production server, where it is not known.
+const STANDARD: &str = "/home/zulip/deployments/current";
 
 /// What an import will do, before anything is done. This is the dry run.
 #[derive(Debug, Serialize)]
@@ -86,6 +89,10 @@ pub struct ImportPlan {
     pub(super) uploads: Box<dyn Uploads>,
     #[serde(skip)]
     pub(super) avatar_salt: Secret,
+    #[serde(skip)]
+    pub(super) caches: realm::Caches,
+    #[serde(skip)]
+    pub(super) manage: String,
 }
 
 /// What of the organisation's own row has to be known before.
@@ -111,7 +118,7 @@ pub(super) struct RealmRow {
 /// with all reasons; and what disk and database answer.
 pub fn plan(site: &Site, path: &Utf8Path, options: &ImportOptions, progress: &dyn Progress) -> Result<ImportPlan> {
     let schema = ExportSchema::latest()?;
-    let mut client = crate::export::realms::connect(site)?;
+    let mut client = realm::connect(site, APPLICATION)?;
     let backend = site.uploads()?.value.clone();
     let uploads = uploads::open(&backend)?;
     let package = Package::open(path)?;
@@ -185,6 +192,8 @@ pub fn plan(site: &Site, path: &Utf8Path, options: &ImportOptions, progress: &dy
         backend,
         uploads,
         avatar_salt,
+        caches: realm::Caches::of(site),
+        manage: site.deployment().map_or(STANDARD, |deployment| deployment.named().as_str()).to_owned(),
     })
 }
 

@@ -58,7 +58,13 @@ pub struct NextStep {
 }
 
 impl ImportReport {
-    pub(super) fn new(plan: &ImportPlan, realm_id: i64, outcome: Outcome, begun: Instant) -> Self {
+    pub(super) fn new(
+        plan: &ImportPlan,
+        realm_id: i64,
+        outcome: Outcome,
+        commands: Vec<String>,
+        begun: Instant,
+    ) -> Self {
         let (mut rows, mut left_out) = (BTreeMap::new(), BTreeMap::new());
         for loaded in &outcome.loaded {
             *rows.entry(loaded.table.clone()).or_default() += loaded.rows;
@@ -80,7 +86,7 @@ impl ImportReport {
             made_again: outcome.indexes_again,
             internal_realm_made: outcome.internal,
             findings,
-            next_steps: next_steps(&plan.subdomain, plan.active),
+            next_steps: next_steps(plan, commands),
             stretches: outcome.seconds.into_iter().map(|(name, seconds)| (name.to_owned(), seconds)).collect(),
             seconds: begun.elapsed().as_secs_f64(),
         }
@@ -95,9 +101,9 @@ impl ImportReport {
 }
 
 /// In the order they are done.
-fn next_steps(subdomain: &str, active: bool) -> Vec<NextStep> {
-    const MANAGE: &str = "/home/zulip/deployments/current/manage.py";
-    let realm = if subdomain.is_empty() { "''" } else { subdomain };
+fn next_steps(plan: &ImportPlan, commands: Vec<String>) -> Vec<NextStep> {
+    let manage = format!("{}/manage.py", plan.manage);
+    let realm = if plan.subdomain.is_empty() { "''" } else { &plan.subdomain };
     let step = |what: &str, command: Option<String>| NextStep { what: what.to_owned(), command };
     let mut steps = vec![
         step(
@@ -106,17 +112,20 @@ fn next_steps(subdomain: &str, active: bool) -> Vec<NextStep> {
         ),
         step(
             "have everybody choose a password: nobody has one here",
-            Some(format!("{MANAGE} send_password_reset_email -r {realm} --all-users")),
+            Some(format!("{manage} send_password_reset_email -r {realm} --all-users")),
         ),
         step(
             "register the server for mobile push notifications, unless it is",
-            Some(format!("{MANAGE} register_server")),
+            Some(format!("{manage} register_server")),
         ),
         step("give bots and integrations their new API keys, and webhooks their new addresses", None),
         step("ask people to add the organisation anew in the mobile and desktop apps", None),
         step("make invitations, default channel groups and channel e-mail addresses anew: exports have none", None),
     ];
-    if !active {
+    for command in commands {
+        steps.insert(0, step("let the server forget what it remembers: its cache could not be reached", Some(command)));
+    }
+    if !plan.active {
         steps.insert(
             0,
             step(

@@ -17,6 +17,8 @@ pub enum Purpose {
     UserExport(i64),
     /// An import.
     Import,
+    /// A change of the organisation with this id, which no export of it may run beside.
+    Change(i64),
 }
 
 impl Purpose {
@@ -24,7 +26,7 @@ impl Purpose {
     fn lock(self) -> (i32, i32) {
         match self {
             Self::Backup => (0x7a75_6c69, 0x7062_616b),
-            Self::Export(realm) => (0x7a75_6c65, i32::try_from(realm).unwrap_or(0)),
+            Self::Export(realm) | Self::Change(realm) => (0x7a75_6c65, i32::try_from(realm).unwrap_or(0)),
             Self::Import => (0x7a75_6c69, 0x696d_706f),
             Self::UserExport(user) => (0x7a75_6c75, i32::try_from(user).unwrap_or(0)),
         }
@@ -38,6 +40,7 @@ impl std::fmt::Display for Purpose {
             Self::Import => f.write_str("import into this database"),
             Self::Export(_) => f.write_str("export of this organisation"),
             Self::UserExport(_) => f.write_str("export of this user"),
+            Self::Change(_) => f.write_str("task on this organisation"),
         }
     }
 }

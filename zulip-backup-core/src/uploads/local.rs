@@ -72,6 +72,19 @@ impl Uploads for LocalFiles {
     fn staged(&self, realm: i64, directory: &str) -> Box<dyn Staging> {
         Box::new(self.staging(realm, directory))
     }
+
+    fn measure(&self, store: Store, key: &str) -> Result<(u64, u64)> {
+        fs::measure(&self.path(store, key)?)
+    }
+
+    fn remove(&self, store: Store, key: &str) -> Result<()> {
+        let path = self.path(store, key)?;
+        if fs::symlink_metadata(&path)?.is_some_and(|found| found.is_symlink()) {
+            return Err(Error::new(ErrorKind::Refused, format!("{path} is a symbolic link: what it leads to stays"))
+                .with_path(path));
+        }
+        fs::remove_tree(&path)
+    }
 }
 
 #[cfg(test)]
@@ -98,6 +111,13 @@ mod tests {
         assert!(files.open(Store::Files, "2/nothing").unwrap().is_none());
         assert!(files.open(Store::Avatars, "2/realm/icon.png/x").unwrap().is_none());
         assert_eq!(files.list(Store::Files, "2").unwrap(), Vec::<String>::new());
+        assert_eq!(files.measure(Store::Avatars, "2").unwrap(), (1, 4));
+        std::os::unix::fs::symlink(directory.join("avatars/2"), directory.join("avatars/3")).unwrap();
+        assert_eq!(files.remove(Store::Avatars, "3").unwrap_err().kind(), ErrorKind::Refused);
+        assert_eq!(files.remove(Store::Avatars, "../secret").unwrap_err().kind(), ErrorKind::Damaged);
+        files.remove(Store::Avatars, "2").unwrap();
+        files.remove(Store::Avatars, "2").unwrap();
+        assert_eq!(files.measure(Store::Avatars, "2").unwrap(), (0, 0));
         for key in ["../secret", "/etc/passwd", "2/../../secret", "a\0b"] {
             assert_eq!(files.open(Store::Avatars, key).unwrap_err().kind(), ErrorKind::Damaged, "{key:?}");
         }

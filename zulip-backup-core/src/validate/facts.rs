@@ -293,12 +293,10 @@ impl Sink for Facts {
                 }
             }
             RowRule::Subscriptions => self.subscription(row, id),
-            RowRule::DirectMessageGroups => {
-                match row.integer("recipient") {
-                    Some(recipient) => drop(self.groups.insert(id, recipient)),
-                    None => self.groups_without_recipient.push(id),
-                }
-            }
+            RowRule::DirectMessageGroups => match row.integer("recipient") {
+                Some(recipient) => drop(self.groups.insert(id, recipient)),
+                None => self.groups_without_recipient.push(id),
+            },
             RowRule::AuditLog => {
                 let public = row.integer("event_type").is_some_and(|event| PUBLIC_EVENTS.contains(&event));
                 if let (Some(user), false) = (row.integer("modified_user"), public) {

@@ -6,8 +6,9 @@ use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
-use zulip_backup_core::export::{ExportOptions, Kind, plan, realms};
+use zulip_backup_core::export::{ExportOptions, Kind, plan};
 use zulip_backup_core::postgres::Cluster;
+use zulip_backup_core::realm;
 use zulip_backup_core::{Findings, Severity, Silent};
 use zulip_backup_examples::{SampleHost, SampleOptions};
 
@@ -70,7 +71,7 @@ impl Stage {
         let options = SampleOptions { messages, ..SampleOptions::default() };
         let host = SampleHost::start(&root, &options, Cluster::builder()).unwrap();
         let site = host.site().unwrap();
-        let realm = realms(&site).unwrap().into_iter().max_by_key(|realm| realm.messages).unwrap();
+        let realm = realm::list(&site).unwrap().realms.into_iter().max_by_key(|realm| realm.messages).unwrap();
         // What an export must not show, and the sample server has not: an address nobody may see, and messages of a
         // private channel of which nobody consents.
         let mut client = host.database().connect("test").unwrap();

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 use zulip_backup_core::Silent;
-use zulip_backup_core::export::{ExportOptions, ExportReport, plan, realms};
+use zulip_backup_core::export::{ExportOptions, ExportReport, plan};
 use zulip_backup_core::postgres::Cluster;
+use zulip_backup_core::realm;
 use zulip_backup_examples::{SampleHost, SampleOptions};
 
 pub struct Stage {
@@ -26,7 +27,8 @@ pub fn stage() -> Stage {
     std::fs::create_dir(&root).unwrap();
     let options = SampleOptions { messages: 3000, missing_files: 1, ..SampleOptions::default() };
     let host = SampleHost::start(&root, &options, Cluster::builder()).unwrap();
-    let main = realms(&host.site().unwrap()).unwrap().into_iter().max_by_key(|realm| realm.messages).unwrap();
+    let main =
+        realm::list(&host.site().unwrap()).unwrap().realms.into_iter().max_by_key(|realm| realm.messages).unwrap();
     Stage { _temp: temp, dir, host, realm: main.string_id, realm_id: main.id }
 }
 

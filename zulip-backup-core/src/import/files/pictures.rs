@@ -49,7 +49,9 @@ impl Target {
                     }
                 }
             }
-            What::Emoji { file_name, shown } => self.emoji(member, content, staging, (file_name, *shown), &mut copied)?,
+            What::Emoji { file_name, shown } => {
+                self.emoji(member, content, staging, (file_name, *shown), &mut copied)?
+            }
         }
         Ok(copied)
     }

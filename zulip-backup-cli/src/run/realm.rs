@@ -1,0 +1,157 @@
+//! `realm`.
+
+use std::fmt::{self, Display};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+
+use camino::Utf8PathBuf;
+use serde::Serialize;
+use zulip_backup_core::realm::deactivate::DeactivateOptions;
+use zulip_backup_core::realm::delete::DeletePlan;
+use zulip_backup_core::realm::rename::RenameOptions;
+use zulip_backup_core::realm::{self, deactivate, delete, reactivate, rename};
+use zulip_backup_core::site::{Site, UploadsBackend};
+use zulip_backup_core::{Error, ErrorKind, Findings, Progress, Result, Severity};
+
+use super::Session;
+use crate::args::{RealmArgs, RealmDeleteArgs, RealmVerb};
+use crate::exit::Exit;
+use crate::identity;
+
+pub fn run(session: Session, args: &RealmArgs) -> Result<Exit> {
+    let site = session.site()?;
+    let changed = matches!(&args.verb, RealmVerb::Delete(verb) if !verb.dry_run);
+    let uploads = if changed { uploads_entry(&site) } else { None };
+    identity::become_owner(&site, uploads.as_deref(), &session.words)?;
+    session.warn_of_visible_password(&site);
+    match &args.verb {
+        RealmVerb::List(_) => show(&session, &realm::list(&site)?),
+        RealmVerb::Show(verb) => show(&session, &realm::show(&site, &verb.realm)?),
+        RealmVerb::Deactivate(verb) => {
+            let plan = deactivate::plan(&site, &DeactivateOptions::from(verb))?;
+            change(session, &plan, verb.dry_run, |progress| {
+                let report = plan.execute(progress)?;
+                Ok((report.has_findings(), report))
+            })
+        }
+        RealmVerb::Reactivate(verb) => {
+            let plan = reactivate::plan(&site, &verb.realm)?;
+            change(session, &plan, verb.dry_run, |progress| {
+                let report = plan.execute(progress)?;
+                Ok((report.has_findings(), report))
+            })
+        }
+        RealmVerb::Rename(verb) => {
+            let plan = rename::plan(&site, &RenameOptions::from(verb))?;
+            change(session, &plan, verb.dry_run, |progress| {
+                let report = plan.execute(progress)?;
+                Ok((report.has_findings(), report))
+            })
+        }
+        RealmVerb::Delete(verb) => delete(session, &site, verb),
+    }
+}
+
+/// Something in the directory of the uploads, where the journal of a deletion is written.
+fn uploads_entry(site: &Site) -> Option<Utf8PathBuf> {
+    match &site.uploads().ok()?.value {
+        UploadsBackend::Local(local) if local.exists => Some(local.dir.join("journal")),
+        _ => None,
+    }
+}
+
+fn show(session: &Session, product: &(impl Display + Serialize)) -> Result<Exit> {
+    session.console.product(product)?;
+    Ok(Exit::Done)
+}
+
+fn change<R: Display + Serialize>(
+    session: Session,
+    plan: &(impl Display + Serialize),
+    dry_run: bool,
+    execute: impl FnOnce(&dyn Progress) -> Result<(bool, R)>,
+) -> Result<Exit> {
+    let Session { console, progress, .. } = session;
+    if dry_run {
+        console.product(plan)?;
+        return Ok(Exit::Done);
+    }
+    console.aside(plan);
+    let (findings, report) = execute(&*progress)?;
+    drop(progress);
+    console.product(&report)?;
+    Ok(Exit::done(findings))
+}
+
+fn delete(session: Session, site: &Site, args: &RealmDeleteArgs) -> Result<Exit> {
+    // One that was stopped between the rows and the files is not found among the organisations any more.
+    if !args.dry_run
+        && let Some(findings) = delete::finish(site, &args.realm)?
+    {
+        session.console.product(&Finished { findings: &findings })?;
+        return Ok(Exit::done(findings.at_least(Severity::Warning) > 0));
+    }
+    let plan = delete::plan(site, &args.realm)?;
+    if args.dry_run {
+        return show(&session, &plan);
+    }
+    session.console.aside(&plan);
+    if !args.yes {
+        confirm(&plan)?;
+    }
+    let Session { console, progress, .. } = session;
+    let report = plan.execute(&*progress)?;
+    drop(progress);
+    console.product(&report)?;
+    Ok(Exit::done(report.has_findings()))
+}
+
+/// Asks on the terminal.
+fn confirm(plan: &DeletePlan) -> Result<()> {
+    let expected = if plan.realm.is_empty() { &plan.name } else { &plan.realm };
+    let stdin = io::stdin();
+    if !stdin.is_terminal() {
+        return Err(Error::new(ErrorKind::Usage, format!("the deletion of {expected:?} was not confirmed"))
+            .with_hint("there is no terminal to ask on: give --yes"));
+    }
+    let _ = write!(io::stderr().lock(), "This cannot be undone. Type {expected} to confirm: ");
+    typed(expected, &mut stdin.lock())
+}
+
+fn typed(expected: &str, input: &mut impl BufRead) -> Result<()> {
+    let mut answer = String::new();
+    input
+        .take(1 << 10)
+        .read_line(&mut answer)
+        .map_err(|error| Error::new(ErrorKind::Io, "cannot read the answer").with_source(error))?;
+    if answer.trim_end_matches(['\r', '\n']) == expected {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Refused, format!("not confirmed: {expected:?} was not typed; nothing was deleted")))
+}
+
+/// A deletion that was stopped in between, and is done now.
+#[derive(Serialize)]
+struct Finished<'a> {
+    findings: &'a Findings,
+}
+
+impl Display for Finished<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.findings.list.iter().try_for_each(|finding| writeln!(f, "{finding}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_subdomain_itself_confirms() {
+        for good in ["acme\n", "acme", "acme\r\n"] {
+            typed("acme", &mut good.as_bytes()).unwrap();
+        }
+        for wrong in ["", "\n", "yes\n", "Acme\n", "acme \n", "acm\n", &"a".repeat(5000)] {
+            assert_eq!(typed("acme", &mut wrong.as_bytes()).unwrap_err().kind(), ErrorKind::Refused, "{wrong:?}");
+        }
+    }
+}
