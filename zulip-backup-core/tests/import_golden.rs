@@ -1,5 +1,6 @@
 //! Imports beside the one that Zulip's own importer made of the same export into the same fresh server: the same rows.
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::unwrap_used)] // a test
+#![allow(clippy::duplicate_mod)] // both take dumps in
 
 #[path = "support/same.rs"]
 mod same;
@@ -73,6 +74,17 @@ const FIXED: &[Exception] = &[
     Exception::new("analytics_fillstate", same::WHOLE_ROW, Kind::Fix("true"), "statistics go on where they ended"),
 ];
 
+/// What depends on the order in which files with messages are read.
+const UNORDERED: &[Exception] = &[
+    Exception::new(
+        "zerver_usermessage",
+        "id",
+        Kind::Unkeyed(&["user_profile_id", "message_id"]),
+        "nobody names these rows",
+    ),
+    Exception::new("fts_update_log", "id", Kind::Unkeyed(&["message_id"]), "the queue has no order"),
+];
+
 struct Golden {
     world: World,
 }
@@ -87,9 +99,8 @@ impl Golden {
         Self { world }
     }
 
-    fn import(&self, shared: &Utf8Path, options: &ImportOptions, way: Way) -> ImportReport {
-        let path = shared.join("golden-export-zulip.tar.gz");
-        let mut plan = plan(&self.world.site(), &path, options, &Silent)
+    fn import(&self, path: &Utf8Path, options: &ImportOptions, way: Way) -> ImportReport {
+        let mut plan = plan(&self.world.site(), path, options, &Silent)
             .unwrap_or_else(|error| panic!("{}\n{:#?}", error.chain(), error.reasons()));
         assert_eq!(plan.way, Way::FirstImport);
         plan.way = way;
@@ -110,11 +121,14 @@ fn every_row_is_upstreams() {
     if !shared.exists() {
         return println!("skipped: no real server's imports at {shared}");
     }
+    let tarball = shared.join("golden-export-zulip.tar.gz");
     for way in [Way::FirstImport, Way::SharedServer { bulk_checks: true }, Way::SharedServer { bulk_checks: false }] {
         let golden = Golden::new(shared);
         let mut options = ImportOptions::to("imported").jobs(2).compat(Compat::Strict);
         options.trust_server_powers = true;
-        let report = golden.import(shared, &options, way);
+        let directory = golden.world.path("export");
+        unpack(&tarball, &directory);
+        let report = golden.import(&directory, &options, way);
         assert_eq!(golden.differences(&[]), [""; 0], "{way}");
         assert!(report.findings.iter().all(|finding| finding.severity < Severity::Warning), "{report}");
     }
@@ -127,18 +141,23 @@ fn what_differs_by_default_is_what_upstream_does_wrong() {
         return println!("skipped: no real server's imports at {shared}");
     }
     let golden = Golden::new(shared);
-    golden.import(shared, &ImportOptions::to("imported").jobs(2), Way::FirstImport);
-    assert_eq!(golden.differences(&[FIXED]), [""; 0]);
+    // The tarball, whose files are in no order.
+    let tarball = shared.join("golden-export-zulip.tar.gz");
+    golden.import(&tarball, &ImportOptions::to("imported").jobs(2), Way::FirstImport);
+    assert_eq!(golden.differences(&[FIXED, UNORDERED]), [""; 0]);
     files(&golden.world, shared);
+}
+
+fn unpack(tarball: &Utf8Path, directory: &Utf8Path) {
+    std::fs::create_dir(directory).unwrap();
+    let arguments = ["-xzf", tarball.as_str(), "-C", directory.as_str(), "--strip-components=1"];
+    assert!(Command::new("tar").args(arguments).status().unwrap().success());
 }
 
 /// The files are upstream's, but for the names made at random, and what another library makes of pictures.
 fn files(world: &World, shared: &Utf8Path) {
     let expected = world.path("uploads");
-    std::fs::create_dir(&expected).unwrap();
-    let archive = shared.join("golden-import-zulip-uploads.tar.gz");
-    let arguments = ["-xzf", archive.as_str(), "-C", expected.as_str(), "--strip-components=1"];
-    assert!(Command::new("tar").args(arguments).status().unwrap().success());
+    unpack(&shared.join("golden-import-zulip-uploads.tar.gz"), &expected);
     let (theirs, ours) = (tree(&expected), tree(&world.host.path("/home/zulip/uploads")));
     let names = |tree: &BTreeMap<String, Vec<Vec<u8>>>| {
         tree.iter().map(|(name, all)| (name.clone(), all.len())).collect::<Vec<_>>()
@@ -172,6 +191,8 @@ fn tree(root: &Utf8Path) -> BTreeMap<String, Vec<Vec<u8>>> {
             files.entry(name).or_default().push(std::fs::read(&path).unwrap());
         }
     }
-    files.values_mut().for_each(|contents| contents.sort_unstable());
+    for contents in files.values_mut() {
+        contents.sort_unstable();
+    }
     files
 }

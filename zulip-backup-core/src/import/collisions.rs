@@ -27,7 +27,9 @@ pub(super) fn find(
     let failed = |failure| error("look for organisations", failure);
     let existing = Existing::of(site, client)?.allow_reserved(options.allow_reserved_subdomain);
     if let Err(reasons) = Subdomain::check(&options.subdomain, &existing) {
-        reasons.into_iter().for_each(|reason| findings.push(reason));
+        for reason in reasons {
+            findings.push(reason);
+        }
     }
     for there in client.query("SELECT string_id::text, uuid::text FROM zerver_realm", &[]).map_err(failed)? {
         let (string_id, uuid): (String, Option<String>) = (column(&there, 0)?, column(&there, 1)?);

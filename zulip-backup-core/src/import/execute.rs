@@ -1,6 +1,6 @@
 //! Doing what the plan says.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 use postgres::Client;
@@ -83,7 +83,7 @@ impl ImportPlan {
         match run.all(&mut client, findings) {
             Ok(outcome) => {
                 journal.end()?;
-                run.after(&mut client, &outcome.loaded);
+                analyze(&mut client, &outcome.loaded);
                 let mut outcome = outcome;
                 let mut commands = Vec::new();
                 self.caches.flush_into(&mut outcome.findings, &mut commands);
@@ -376,14 +376,14 @@ impl Run<'_> {
         loaded.extend(attachments::links(client, package, making)?);
         Ok((loaded, seen))
     }
+}
 
-    /// What makes the server fast with the new rows; nothing depends on it.
-    fn after(&self, client: &mut Client, loaded: &[Loaded]) {
-        let tables: HashSet<&str> =
-            loaded.iter().filter(|loaded| loaded.rows > 0).map(|loaded| loaded.table.as_str()).collect();
-        for table in tables {
-            let _ = client.batch_execute(&format!("ANALYZE {table}"));
-        }
+/// Tells the server what the new rows are like, which makes it fast with them; nothing depends on it.
+fn analyze(client: &mut Client, loaded: &[Loaded]) {
+    let written = loaded.iter().filter(|loaded| loaded.rows > 0);
+    let tables: BTreeSet<&str> = written.map(|loaded| loaded.table.as_str()).collect();
+    for table in tables {
+        let _ = client.batch_execute(&format!("ANALYZE {table}"));
     }
 }
 

@@ -79,7 +79,7 @@ pub(super) fn lists(
                     parser.parse(row.text()?).map_err(|error| row.fault(&error))?;
                     sound(&parser, &name)?;
                     left_out += u64::from(
-                        !table.write(making, &parser, &mut copy.rows).map_err(|error| in_file(&name, error))?,
+                        !table.write(making, &parser, &mut copy.rows).map_err(|error| in_file(&name, &error))?,
                     );
                     copy.flow(SEND_BYTES)?;
                 }
@@ -119,7 +119,7 @@ pub(super) fn sound(parser: &RowParser<'_>, file: &str) -> Result<()> {
     }
 }
 
-pub(super) fn in_file(file: &str, error: Error) -> Error {
+pub(super) fn in_file(file: &str, error: &Error) -> Error {
     Error::new(error.kind(), format!("{file}, {}", error.chain())).with_path(file)
 }
 

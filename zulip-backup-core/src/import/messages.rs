@@ -95,7 +95,7 @@ impl Worker<'_> {
                     sound(parser, &name)?;
                     let is_message = table.name == "zerver_message";
                     let out = if is_message { &mut batch.messages } else { &mut batch.user_messages };
-                    let written = table.write(self.making, parser, out).map_err(|error| in_file(&name, error))?;
+                    let written = table.write(self.making, parser, out).map_err(|error| in_file(&name, &error))?;
                     batch.left_out[usize::from(!is_message)] += u64::from(!written);
                     if is_message && written {
                         self.note(parser, &mut batch.seen);

@@ -14,7 +14,7 @@ use crate::{Error, ErrorKind, Result};
 pub(super) type Make = for<'r> fn(&'r Making<'_>, &'r RowParser<'_>) -> Result<Value<'r>>;
 
 const RULES: [(&str, &str, Make); 38] = [
-    ("zerver_realm", "name", realm_name),
+    ("zerver_realm", "name", |making, row| Ok(realm_name(making, row))),
     ("zerver_realm", "string_id", |making, _| Ok(Value::text(making.subdomain))),
     ("zerver_realm", "uuid", |_, row| kept_or(row, "uuid", random::uuid)),
     ("zerver_realm", "uuid_owner_secret", |_, row| {
@@ -34,31 +34,31 @@ const RULES: [(&str, &str, Make); 38] = [
     ("zerver_userprofile", "uuid", |_, row| kept_or(row, "uuid", random::uuid)),
     // Nobody has agreed to this server's terms, and nobody has logged in: what `--only-never-logged-in` looks for.
     ("zerver_userprofile", "tos_version", |_, _| Ok(Value::text("-1"))),
-    ("zerver_userprofile", "is_staff", |making, row| power(making, row, "is_staff")),
-    ("zerver_userprofile", "is_superuser", |making, row| power(making, row, "is_superuser")),
-    ("zerver_userprofile", "can_forge_sender", |making, row| power(making, row, "can_forge_sender")),
-    ("zerver_userprofile", "can_create_users", |making, row| power(making, row, "can_create_users")),
-    ("zerver_userprofile", "can_change_user_emails", |making, row| power(making, row, "can_change_user_emails")),
+    ("zerver_userprofile", "is_staff", |making, row| Ok(power(making, row, "is_staff"))),
+    ("zerver_userprofile", "is_superuser", |making, row| Ok(power(making, row, "is_superuser"))),
+    ("zerver_userprofile", "can_forge_sender", |making, row| Ok(power(making, row, "can_forge_sender"))),
+    ("zerver_userprofile", "can_create_users", |making, row| Ok(power(making, row, "can_create_users"))),
+    ("zerver_userprofile", "can_change_user_emails", |making, row| Ok(power(making, row, "can_change_user_emails"))),
     ("zerver_userprofile", "last_active_message_id", |making, row| Ok(up_to(making, row, "last_active_message_id"))),
-    ("zerver_stream", "rendered_description", |making, row| texts::html(making, row, "rendered_description")),
+    ("zerver_stream", "rendered_description", |making, row| Ok(texts::description(making, row))),
     // Known when the messages are.
     ("zerver_stream", "first_message_id", |_, _| Ok(Value::Null)),
     ("zerver_recipient", "type_id", type_id),
-    ("zerver_subscription", "is_user_active", is_user_active),
+    ("zerver_subscription", "is_user_active", |making, row| Ok(is_user_active(making, row))),
     ("zerver_huddle", "huddle_hash", huddle_hash),
     ("zerver_realmemoji", "author_id", emoji_author),
     ("zerver_service", "token", |_, _| Ok(Value::text(random::alphanumeric(32)?))),
-    ("zerver_realmauditlog", "event_last_message_id", event_last_message),
+    ("zerver_realmauditlog", "event_last_message_id", |making, row| Ok(event_last_message(making, row))),
     ("zerver_customprofilefieldvalue", "value", profile_value),
     ("zerver_reaction", "emoji_code", emoji_code),
     ("zerver_userstatus", "emoji_code", emoji_code),
-    ("zerver_message", "content", |making, row| texts::markdown(making, row, "content")),
-    ("zerver_message", "rendered_content", |making, row| texts::html(making, row, "rendered_content")),
+    ("zerver_message", "content", |making, row| Ok(texts::markdown(making, row, "content"))),
+    ("zerver_message", "rendered_content", |making, row| Ok(texts::html(making, row, "rendered_content"))),
     ("zerver_message", "edit_history", |making, row| texts::edit_history(making, row, "edit_history")),
-    ("zerver_scheduledmessage", "content", |making, row| texts::markdown(making, row, "content")),
-    ("zerver_scheduledmessage", "rendered_content", |making, row| texts::html(making, row, "rendered_content")),
+    ("zerver_scheduledmessage", "content", |making, row| Ok(texts::markdown(making, row, "content"))),
+    ("zerver_scheduledmessage", "rendered_content", |making, row| Ok(texts::html(making, row, "rendered_content"))),
     ("zerver_attachment", "path_id", attachment_path),
-    ("zerver_attachment", "content_type", texts::content_type),
+    ("zerver_attachment", "content_type", |_, row| Ok(texts::content_type(row))),
     ("analytics_usercount", "subgroup", client_subgroup),
 ];
 
@@ -111,16 +111,16 @@ fn kept_or<'r>(row: &'r RowParser<'_>, key: &str, make: impl FnOnce() -> Result<
     }
 }
 
-fn realm_name<'r>(making: &'r Making<'_>, row: &'r RowParser<'_>) -> Result<Value<'r>> {
+fn realm_name<'r>(making: &'r Making<'_>, row: &'r RowParser<'_>) -> Value<'r> {
     match row.text("name").filter(|name| making.keep_name && !name.is_empty()) {
-        Some(name) => Ok(Value::text(name)),
-        None => Ok(Value::text(making.subdomain)),
+        Some(name) => Value::text(name),
+        None => Value::text(making.subdomain),
     }
 }
 
 /// A power over the whole server. Who wrote the file must not hand it out.
-fn power<'r>(making: &Making<'_>, row: &'r RowParser<'_>, key: &str) -> Result<Value<'r>> {
-    Ok(if making.trust_server_powers { kept(row, key) } else { Value::Bool(false) })
+fn power<'r>(making: &Making<'_>, row: &'r RowParser<'_>, key: &str) -> Value<'r> {
+    if making.trust_server_powers { kept(row, key) } else { Value::Bool(false) }
 }
 
 /// The id of a message up to which something was true.
@@ -128,10 +128,10 @@ fn up_to<'r>(making: &Making<'_>, row: &'r RowParser<'_>, key: &str) -> Value<'r
     row.integer(key).map_or(Value::Null, |old| Value::Int(making.ids.message_up_to(old)))
 }
 
-fn event_last_message<'r>(making: &'r Making<'_>, row: &'r RowParser<'_>) -> Result<Value<'r>> {
+fn event_last_message<'r>(making: &Making<'_>, row: &'r RowParser<'_>) -> Value<'r> {
     const KEY: &str = "event_last_message_id";
     // Zulip's importer keeps the old server's number.
-    Ok(if making.compat == Compat::Strict { kept(row, KEY) } else { up_to(making, row, KEY) })
+    if making.compat == Compat::Strict { kept(row, KEY) } else { up_to(making, row, KEY) }
 }
 
 /// `zerver_recipient.type_id` names a row of one of three tables.
@@ -152,9 +152,9 @@ fn known(making: &Making<'_>, of: Of, old: i64) -> Result<i64> {
         .ok_or_else(|| Error::new(ErrorKind::Damaged, format!("refers to {of:?} {old}, which is not in the export")))
 }
 
-fn is_user_active<'r>(making: &'r Making<'_>, row: &'r RowParser<'_>) -> Result<Value<'r>> {
+fn is_user_active<'r>(making: &Making<'_>, row: &'r RowParser<'_>) -> Value<'r> {
     let user = row.integer("user_profile").and_then(|user| making.facts.users.get(&user));
-    Ok(Value::Bool(user.is_none_or(|user| user.is_active)))
+    Value::Bool(user.is_none_or(|user| user.is_active))
 }
 
 fn huddle_hash<'r>(making: &'r Making<'_>, row: &'r RowParser<'_>) -> Result<Value<'r>> {

@@ -38,7 +38,9 @@ pub(super) fn take(client: &mut Client, table: &str, count: u64) -> Result<Numbe
             None => numbers.push(column(&row, 0)?..column::<i64>(&row, 1)? + 1),
             Some(mut ids) => {
                 ids.sort_unstable();
-                ids.into_iter().for_each(|id| numbers.push(id..id + 1));
+                for id in ids {
+                    numbers.push(id..id + 1);
+                }
             }
         }
     }

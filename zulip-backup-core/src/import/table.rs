@@ -37,7 +37,7 @@ pub(super) enum Missing {
 
 struct Column {
     name: String,
-    column: ColumnType,
+    sql_type: ColumnType,
     rule: Rule,
 }
 
@@ -82,11 +82,11 @@ impl Table {
                 Some(of) => Rule::Refer(at, of, rules::missing(&name, column)),
                 None => Rule::Keep(at),
             };
-            columns.push(Column { name: column.clone(), column: column_type(column)?, rule });
+            columns.push(Column { name: column.clone(), sql_type: column_type(column)?, rule });
         }
         for column in &exported.dropped {
             let make = rules::of(&name, column).ok_or_else(|| wrong(&name, column, "not exported"))?;
-            columns.push(Column { name: column.clone(), column: column_type(column)?, rule: Rule::Make(make) });
+            columns.push(Column { name: column.clone(), sql_type: column_type(column)?, rule: Rule::Make(make) });
         }
         Ok(Self { skip: rules::skip(&name), list: list.key.clone(), name, columns })
     }
@@ -124,7 +124,7 @@ impl Table {
                 Rule::Realm => Value::Int(making.realm),
                 Rule::Make(make) => make(making, row).map_err(|error| self.in_row(row, &column.name, &error))?,
             };
-            value.write(column.column, out).map_err(|error| self.in_row(row, &column.name, &error))?;
+            value.write(column.sql_type, out).map_err(|error| self.in_row(row, &column.name, &error))?;
         }
         Ok(true)
     }

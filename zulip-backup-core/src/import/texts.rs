@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use crate::Result;
 use crate::images::content_type_of;
 use crate::import::ids::{Ids, Of};
 use crate::import::making::Making;
@@ -10,7 +11,6 @@ use crate::import::rewrite::{Links, Moved, NewIds};
 use crate::import::value::Value;
 use crate::package::Package;
 use crate::rows::{Cell, RowParser};
-use crate::{Error, Result};
 
 /// What texts name, by its old ids.
 #[derive(Debug)]
@@ -84,13 +84,25 @@ impl OwnAttachments {
 }
 
 /// Rendered HTML.
-pub(super) fn html<'r>(making: &'r Making<'_>, row: &'r RowParser<'_>, key: &str) -> Result<Value<'r>> {
-    Ok(changed(row, key, |text| making.rewriter.html(text, &own(making, row))))
+pub(super) fn html<'r>(making: &'r Making<'_>, row: &'r RowParser<'_>, key: &str) -> Value<'r> {
+    changed(row, key, |text| making.rewriter.html(text, &own(making, row)))
+}
+
+/// A channel's description as HTML. Converters leave it to the importer: as plain text it is shown at least.
+pub(super) fn description<'r>(making: &'r Making<'_>, row: &'r RowParser<'_>) -> Value<'r> {
+    let rendered = row.text("rendered_description").unwrap_or_default();
+    match row.text("description") {
+        Some(text) if rendered.is_empty() && !text.is_empty() => {
+            let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+            Value::text(format!("<p>{escaped}</p>"))
+        }
+        _ => html(making, row, "rendered_description"),
+    }
 }
 
 /// Markdown.
-pub(super) fn markdown<'r>(making: &'r Making<'_>, row: &'r RowParser<'_>, key: &str) -> Result<Value<'r>> {
-    Ok(changed(row, key, |text| making.rewriter.markdown(text, &own(making, row))))
+pub(super) fn markdown<'r>(making: &'r Making<'_>, row: &'r RowParser<'_>, key: &str) -> Value<'r> {
+    changed(row, key, |text| making.rewriter.markdown(text, &own(making, row)))
 }
 
 /// `zerver_message.edit_history`.
@@ -117,12 +129,12 @@ fn own<'r>(making: &'r Making<'_>, row: &RowParser<'_>) -> Vec<Moved<'r>> {
 }
 
 /// What an attachment is: said, or told by its name where it is a picture.
-pub(super) fn content_type<'r>(_making: &'r Making<'_>, row: &'r RowParser<'_>) -> Result<Value<'r>> {
+pub(super) fn content_type<'r>(row: &'r RowParser<'_>) -> Value<'r> {
     match row.get("content_type") {
         Cell::Null | Cell::Missing => {
             let name = row.text("file_name").unwrap_or_default();
-            Ok(content_type_of(name).map_or(Value::Null, Value::text))
+            content_type_of(name).map_or(Value::Null, Value::text)
         }
-        cell => Ok::<_, Error>(Value::of(row, cell)),
+        cell => Value::of(row, cell),
     }
 }

@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn values_have_the_form_the_server_reads() {
         assert_eq!(made(|row| assert!(row.integer(ColumnType::Int2, -2))), [0, 0, 0, 2, 0xff, 0xfe]);
-        assert_eq!(made(|row| assert!(!row.integer(ColumnType::Int2, 1 << 15))), []);
+        assert!(made(|row| assert!(!row.integer(ColumnType::Int2, 1 << 15))).is_empty());
         assert_eq!(made(|row| assert!(row.timestamp(EPOCH_MICROSECONDS + 1))), [0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1]);
         assert_eq!(made(|row| row.jsonb("{}")), [0, 0, 0, 3, 1, b'{', b'}']);
         let uuid = made(|row| assert!(row.uuid("00112233-4455-6677-8899-aabbccddeeff")));

@@ -1,7 +1,7 @@
 //! Two Zulip databases beside each other: the same tables, and in them the same rows but for declared exceptions.
 //!
 //! Test files take it in with `#[path = "support/same.rs"] mod same;`.
-#![allow(dead_code)] // not every test uses all of it
+#![allow(dead_code, unused_imports)] // not every test uses all of it
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test's tool
 
 #[path = "same/checksum.rs"]

@@ -50,7 +50,7 @@ impl Target {
                 }
             }
             What::Emoji { file_name, shown } => {
-                self.emoji(member, content, staging, (file_name, *shown), &mut copied)?
+                self.emoji(member, content, staging, (file_name, *shown), &mut copied)?;
             }
         }
         Ok(copied)

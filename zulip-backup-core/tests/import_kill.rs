@@ -1,0 +1,245 @@
+//! An import that is killed, cut off, or fails at the last moment: the server is as before, and the same import then succeeds.
+
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test
+
+#[path = "support/same.rs"]
+mod same;
+#[path = "support/stage.rs"]
+mod stage;
+
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
+use serde_json::Value;
+use stage::{Stage, stage};
+use zulip_backup_core::import::{ImportOptions, ImportReport, Way, plan};
+use zulip_backup_core::postgres::ConnectOptions;
+use zulip_backup_core::realm::delete;
+use zulip_backup_core::site::{Environment, Site, SiteOptions};
+use zulip_backup_core::{Error, ErrorKind, Result, Silent};
+
+const WAYS: [Way; 3] =
+    [Way::FirstImport, Way::SharedServer { bulk_checks: true }, Way::SharedServer { bulk_checks: false }];
+
+/// How often each kind of end is tried in each way; more with the environment variable `IMPORT_KILLS`.
+fn tries() -> usize {
+    std::env::var("IMPORT_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(4)
+}
+
+/// A server with organisations, and an export of one of them that could be another server's.
+struct Scene {
+    stage: Stage,
+    export: Utf8PathBuf,
+}
+
+/// Everything an import may change.
+#[derive(Debug, PartialEq, Eq)]
+struct State {
+    tables: BTreeMap<String, (i64, String)>,
+    files: Vec<String>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let stage = stage();
+        let report = stage.export(&stage.options("export"));
+        // As if it were of another server.
+        let path = report.path.join("realm.json");
+        let mut realm: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        realm["zerver_realm"][0]["uuid"] = "0d9f5c1e-3f1b-4c3e-9f0a-2f6d5a1b7c11".into();
+        std::fs::write(&path, serde_json::to_vec(&realm).unwrap()).unwrap();
+        Self { export: report.path, stage }
+    }
+
+    fn state(&self) -> State {
+        let mut files = stage::read(&self.uploads()).into_keys().collect::<Vec<_>>();
+        files.sort_unstable();
+        State { tables: same::checksums(&mut self.stage.client()), files }
+    }
+
+    fn uploads(&self) -> Utf8PathBuf {
+        match &self.stage.host.site().unwrap().uploads().unwrap().value {
+            zulip_backup_core::site::UploadsBackend::Local(local) => local.dir.clone(),
+            zulip_backup_core::site::UploadsBackend::S3(s3) => panic!("{s3:?}"),
+        }
+    }
+
+    /// Waits until the server has noticed that nobody is there any more.
+    fn settled(&self) {
+        let started = Instant::now();
+        let alone = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'zulip-backup import'";
+        while self.stage.client().query_one(alone, &[]).unwrap().get::<_, i64>(0) > 0 {
+            assert!(
+                started.elapsed() < Duration::from_mins(1),
+                "the server still works for an import that is no more"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn import(&self, way: Way) -> Result<ImportReport> {
+        import(&self.stage.host.site().unwrap(), &self.export, way)
+    }
+
+    /// The import as a process of its own.
+    fn child(&self, way: Way) -> Command {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["child", "--exact", "--ignored", "--nocapture"]).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .env("IMPORT_TEST_FLAGS", self.stage.host.flags().join("\n"))
+            .env("IMPORT_TEST_EXPORT", self.export.as_str());
+        command.env("IMPORT_TEST_WAY", WAYS.iter().position(|other| *other == way).unwrap().to_string());
+        command
+    }
+
+    /// How long an import takes that nobody stops; the organisation is deleted again.
+    fn duration(&self, way: Way) -> Duration {
+        let started = Instant::now();
+        assert!(self.child(way).status().unwrap().success());
+        let took = started.elapsed();
+        self.remove();
+        took
+    }
+
+    /// Takes the imported organisation out again.
+    fn remove(&self) {
+        let site = self.stage.host.site().unwrap();
+        delete::plan(&site, "copy").unwrap().execute(&Silent).unwrap();
+    }
+
+    /// What holds after an import that came to nothing.
+    fn nothing_happened(&self, before: &State, what: &str) {
+        self.settled();
+        // Any command finds what was left: this one is the same import's plan.
+        drop(plan(&self.stage.host.site().unwrap(), &self.export, &ImportOptions::to("copy"), &Silent).unwrap());
+        assert_eq!(self.state(), *before, "{what}");
+    }
+}
+
+fn import(site: &Site, export: &Utf8Path, way: Way) -> Result<ImportReport> {
+    let mut plan = plan(site, export, &ImportOptions::to("copy").jobs(2), &Silent)?;
+    plan.way = way;
+    plan.execute(&Silent)
+}
+
+/// What is killed: this binary again, with this test only.
+#[test]
+#[ignore = "run by the others in a process of its own"]
+fn child() {
+    let Ok(flags) = std::env::var("IMPORT_TEST_FLAGS") else { return };
+    let (root, database) = flags.split_once('\n').unwrap();
+    let database = ConnectOptions::parse(database.strip_prefix("--database-url=").unwrap()).unwrap();
+    let none: [(&str, &str); 0] = [];
+    let site = Site::builder()
+        .options(SiteOptions::default().root(root.strip_prefix("--root=").unwrap()))
+        .environment(Environment::from_pairs(none))
+        .database(database)
+        .build()
+        .unwrap();
+    let way = WAYS[std::env::var("IMPORT_TEST_WAY").unwrap().parse::<usize>().unwrap()];
+    import(&site, std::env::var("IMPORT_TEST_EXPORT").unwrap().as_str().into(), way).unwrap();
+}
+
+#[test]
+fn whenever_it_is_killed_nothing_is_left() {
+    let scene = Scene::new();
+    let before = scene.state();
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(4);
+    for way in WAYS {
+        let took = scene.duration(way);
+        assert_eq!(scene.state(), before, "a deleted import leaves nothing");
+        let (mut killed, mut late) = (0, 0);
+        while killed < tries() && late < 20 * tries() {
+            let mut child = scene.child(way).spawn().unwrap();
+            let moment = took.mul_f64(f64::from(u32::try_from(random.next_u64() >> 40).unwrap()) / f64::from(1 << 24));
+            std::thread::sleep(moment);
+            child.kill().unwrap();
+            let status = child.wait().unwrap();
+            scene.settled();
+            // Killed behind its last step, it is whole.
+            let there = "SELECT count(*) FROM zerver_realm WHERE string_id = 'copy'";
+            if status.success() || scene.stage.client().query_one(there, &[]).unwrap().get::<_, i64>(0) == 1 {
+                late += 1;
+                settle(&scene);
+                scene.remove();
+            } else {
+                killed += 1;
+            }
+            scene.nothing_happened(&before, &format!("{way}, killed after {moment:?}"));
+        }
+        assert!(killed >= tries(), "{killed} of {} were killed in time", killed + late);
+        scene.import(way).unwrap();
+        scene.remove();
+    }
+}
+
+/// Lets a command see what a killed import left.
+fn settle(scene: &Scene) {
+    // The organisation is there: the plan says so, and has cleaned up before.
+    let refused = plan(&scene.stage.host.site().unwrap(), &scene.export, &ImportOptions::to("copy"), &Silent);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Refused);
+}
+
+#[test]
+fn a_lost_server_process_leaves_nothing() {
+    let scene = Scene::new();
+    let before = scene.state();
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(5);
+    let mut client = scene.stage.client();
+    let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                     WHERE application_name = 'zulip-backup import' AND xact_start IS NOT NULL";
+    for way in WAYS {
+        let mut lost = 0;
+        for attempt in 0..tries() * 20 {
+            if lost == tries() {
+                break;
+            }
+            let moment = Duration::from_millis(random.next_u64() % 700);
+            let ended = std::thread::scope(|scope| {
+                let import = scope.spawn(|| scene.import(way));
+                std::thread::sleep(moment);
+                while !import.is_finished() && client.query_one(terminate, &[]).unwrap().get::<_, i64>(0) == 0 {
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                import.join().unwrap()
+            });
+            match ended {
+                Ok(_) => scene.remove(),
+                Err(error) => {
+                    lost += 1;
+                    assert_eq!(error.kind(), ErrorKind::Postgres, "{}", error.chain());
+                }
+            }
+            scene.nothing_happened(&before, &format!("{way}, attempt {attempt}, lost after {moment:?}"));
+        }
+        assert_eq!(lost, tries());
+    }
+    scene.import(Way::FirstImport).unwrap();
+}
+
+/// What fails when everything is written.
+#[test]
+fn a_commit_that_is_refused_leaves_no_file() {
+    let scene = Scene::new();
+    let mut admin = scene.stage.client();
+    admin
+        .batch_execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no space left'; END $$;
+             CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON zerver_presencesequence DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION refuse();
+             ALTER TABLE zerver_presencesequence ENABLE ALWAYS TRIGGER refuse",
+        )
+        .unwrap();
+    let before = scene.state();
+    for way in WAYS {
+        let error: Error = scene.import(way).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Postgres, "{}", error.chain());
+        scene.nothing_happened(&before, &way.to_string());
+    }
+    admin.batch_execute("DROP TRIGGER refuse ON zerver_presencesequence; DROP FUNCTION refuse()").unwrap();
+    scene.import(Way::SharedServer { bulk_checks: false }).unwrap();
+}
