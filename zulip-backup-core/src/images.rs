@@ -15,10 +15,10 @@
 //! The bytes of what is made here are not upstream's, whose library is another; sizes and formats are the same.
 //!
 //! Every picture is hostile. Its size is read before it is decoded, and one with more than [`MAX_PIXELS`] pixels in all its
-//! frames, or more than [`MAX_FRAMES`] frames, is refused. What a call allocates is bounded by its size: per pixel of a
-//! still picture up to 4 bytes decoded (one of deeper colours is refused where that is not enough) and as many as its
-//! decoder needs beside them (6 for a progressive JPEG), and at most 40 MB for scaling. Small pictures, of up to 4 million
-//! pixels, take under 80 MB a thread; larger ones wait for each other, so that only one at a time takes up to 1 GB.
+//! frames, is refused; so is an animation of more than [`MAX_FRAMES`] frames. What a call allocates is bounded: 360 MB of
+//! decoded pixels, as much again and a half for what a decoder needs beside them (6 bytes a pixel for a progressive JPEG),
+//! and 50 MB for scaling. Pictures of up to 4 million pixels take under 100 MB a thread, or 200 where their colours have
+//! more than 8 bits; larger ones wait for each other, so that only one at a time takes up to 1 GB.
 
 mod content_type;
 mod decode;

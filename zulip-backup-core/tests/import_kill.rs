@@ -73,10 +73,7 @@ impl Scene {
         let started = Instant::now();
         let alone = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'zulip-backup import'";
         while self.stage.client().query_one(alone, &[]).unwrap().get::<_, i64>(0) > 0 {
-            assert!(
-                started.elapsed() < Duration::from_mins(1),
-                "the server still works for an import that is no more"
-            );
+            assert!(started.elapsed() < Duration::from_mins(1), "the server still works for an import that is no more");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -88,7 +85,7 @@ impl Scene {
     /// The import as a process of its own.
     fn child(&self, way: Way) -> Command {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["child", "--exact", "--ignored", "--nocapture"]).stdout(Stdio::null()).stderr(Stdio::null());
+        command.args(["child", "--exact", "--ignored", "--nocapture"]).stdout(Stdio::null()).stderr(Stdio::inherit());
         command
             .env("IMPORT_TEST_FLAGS", self.stage.host.flags().join("\n"))
             .env("IMPORT_TEST_EXPORT", self.export.as_str());
@@ -193,6 +190,8 @@ fn a_lost_server_process_leaves_nothing() {
     let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                      WHERE application_name = 'zulip-backup import' AND xact_start IS NOT NULL";
     for way in WAYS {
+        scene.import(way).unwrap();
+        scene.remove();
         let mut lost = 0;
         for attempt in 0..tries() * 20 {
             if lost == tries() {
@@ -211,7 +210,9 @@ fn a_lost_server_process_leaves_nothing() {
                 Ok(_) => scene.remove(),
                 Err(error) => {
                     lost += 1;
-                    assert_eq!(error.kind(), ErrorKind::Postgres, "{}", error.chain());
+                    let text = error.chain();
+                    let told = ["terminat", "connection", "closed"].iter().any(|word| text.contains(word));
+                    assert!(error.kind() == ErrorKind::Postgres && told, "{text}");
                 }
             }
             scene.nothing_happened(&before, &format!("{way}, attempt {attempt}, lost after {moment:?}"));
@@ -237,7 +238,7 @@ fn a_commit_that_is_refused_leaves_no_file() {
     let before = scene.state();
     for way in WAYS {
         let error: Error = scene.import(way).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Postgres, "{}", error.chain());
+        assert!(error.kind() == ErrorKind::Postgres && error.chain().contains("no space left"), "{}", error.chain());
         scene.nothing_happened(&before, &way.to_string());
     }
     admin.batch_execute("DROP TRIGGER refuse ON zerver_presencesequence; DROP FUNCTION refuse()").unwrap();

@@ -37,11 +37,11 @@ pub(super) fn guarded<T>(original: &[u8], work: impl FnOnce(Header) -> Result<T,
         }
         Err(error) => return Err(BadImage::Damaged(error.to_string())),
     };
-    let pixels = header.pixels().saturating_mul(u64::from(header.frames));
-    if pixels > MAX_PIXELS {
+    let pixels = header.pixels().max(header.decoded);
+    if pixels.saturating_mul(u64::from(header.frames)) > MAX_PIXELS {
         return Err(BadImage::too_large(&header));
     }
-    let _one_at_a_time = (header.pixels() > SMALL).then(|| LARGE.lock().unwrap_or_else(PoisonError::into_inner));
+    let _one_at_a_time = (pixels > SMALL).then(|| LARGE.lock().unwrap_or_else(PoisonError::into_inner));
     contained(|| work(header))
 }
 
@@ -95,7 +95,7 @@ pub(super) fn still(original: &[u8], header: &Header) -> Result<Still, BadImage>
 }
 
 fn finish(mut decoder: impl ImageDecoder, header: &Header) -> Result<Still, BadImage> {
-    // A GIF's screen may be larger than what there is on it.
+    // Pixels of deeper colours have more bytes.
     if decoder.total_bytes() > MAX_BYTES {
         return Err(BadImage::too_large(header));
     }

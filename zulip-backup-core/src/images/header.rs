@@ -40,11 +40,14 @@ pub(super) struct Header {
     pub frames: u32,
     /// How it is turned to be shown.
     pub orientation: Orientation,
+    /// How many pixels a decoder makes of each frame: of a GIF those of its screen, believed or not.
+    pub decoded: u64,
 }
 
 impl Header {
     fn still(format: Format, width: u32, height: u32) -> Self {
-        Self { format, width, height, frames: 1, orientation: Orientation::NoTransforms }
+        let decoded = u64::from(width) * u64::from(height);
+        Self { format, width, height, frames: 1, orientation: Orientation::NoTransforms, decoded }
     }
 
     /// The width and height as it is shown.

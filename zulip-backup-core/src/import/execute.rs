@@ -22,7 +22,7 @@ use crate::import::texts::{Names, OwnAttachments};
 use crate::import::way::{self, Way};
 use crate::import::{ImportPlan, ImportReport, attachments, clients, finish, internal, verify};
 use crate::package::{Go, RowReader};
-use crate::postgres::{Purpose, error, lock_out_others};
+use crate::postgres::{Purpose, column, error, lock_out_others};
 use crate::uploads::Staging;
 use crate::validate::{Examined, Facts, Standing};
 use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Task, Unit, realm};
@@ -188,7 +188,18 @@ impl Run<'_> {
             let answered = failure.as_db_error().is_some();
             (error("commit the import", failure), if answered { Fate::Nothing } else { Fate::Unknown })
         })?;
+        // A transaction that has failed before ends with COMMIT too, and without a word.
+        self.is_there(client).map_err(|error| (error, Fate::Unknown))?;
         Ok(outcome)
+    }
+
+    fn is_there(&self, client: &mut Client) -> Result<()> {
+        let failed = |failure| error("look for the imported organisation", failure);
+        let row = client.query_one("SELECT EXISTS (SELECT FROM zerver_realm WHERE id = $1::int8)", &[&self.realm]);
+        if column(&row.map_err(failed)?, 0)? {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Postgres, "the server has undone the import instead of completing it"))
     }
 
     fn write(&self, client: &mut Client, mut findings: Findings) -> Result<Outcome> {

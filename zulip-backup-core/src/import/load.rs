@@ -30,14 +30,16 @@ impl Target {
             .map(|list| {
                 let shape = Shape::new(schema, list)?.with_texts();
                 let shape = if converted { shape.converted()? } else { shape };
-                // Bots and clients are this server's own, and so is what it has exported.
-                let none = matches!(list.rows, RowRule::CrossRealmBots | RowRule::Clients)
-                    || list.table() == "zerver_realmexport";
-                let table = if none { None } else { Some(Table::new(schema, list, &shape)?) };
+                let table = if is_written(list) { Some(Table::new(schema, list, &shape)?) } else { None };
                 Ok(Self { shape, table })
             })
             .collect()
     }
+}
+
+/// Whether a list's rows are written: bots and clients are this server's own, and so is what it has exported.
+pub(super) fn is_written(list: &RowList) -> bool {
+    !matches!(list.rows, RowRule::CrossRealmBots | RowRule::Clients) && list.table() != "zerver_realmexport"
 }
 
 /// How many rows of a table were written, and how many of its list were left out.

@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
+use crate::import::load::is_written;
 use crate::import::way::{self, Way};
 use crate::import::{ImportOptions, collisions, journal, version};
 use crate::package::{Compat, Kind, Package};
@@ -45,7 +46,7 @@ pub struct ImportPlan {
     pub name: String,
     /// Whether it can be used when it is there.
     pub active: bool,
-    /// How many rows of each list are imported.
+    /// How many rows are written, by table, but for those that name what the export has not.
     pub rows: BTreeMap<String, u64>,
     /// How many ids are reserved, by table.
     pub reserved_ids: BTreeMap<String, u64>,
@@ -210,12 +211,17 @@ fn sound(report: &ValidateReport, examined: Option<Examined>) -> Result<Examined
     }
 }
 
-/// Rows of each list that are imported, however many files they are in.
+/// Rows for each table, however many lists and files they are in.
 fn counts(examined: &Examined) -> BTreeMap<String, u64> {
+    let Examined { schema, facts, message_counts, .. } = examined;
+    let files = &schema.files;
+    let lists = files.realm.iter().chain(&files.attachment).chain(&files.analytics).chain(&files.messages);
     let mut rows: BTreeMap<String, u64> = BTreeMap::new();
-    for (list, count) in examined.facts.counts.values().chain([&examined.message_counts]).flatten() {
-        *rows.entry(list.clone()).or_default() += count;
+    for list in lists.filter(|list| is_written(list)) {
+        let counted = facts.counts.values().chain([message_counts]).filter_map(|counts| counts.get(&list.key));
+        *rows.entry(list.table().to_owned()).or_default() += counted.sum::<u64>();
     }
+    rows.retain(|_, count| *count > 0);
     rows
 }
 

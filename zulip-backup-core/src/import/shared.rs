@@ -71,6 +71,16 @@ const KEYS: &str = "
       AND c.connamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'zerver_realm'::regclass)
     ORDER BY 1, 2";
 
+/// Where the sequences of the tables' ids are.
+const SEQUENCES: &str = "
+    SELECT t.relname::text, coalesce(pg_sequence_last_value(s.oid), 0)
+    FROM pg_depend d
+    JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+    JOIN pg_class t ON t.oid = d.refobjid
+    JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid AND a.attname = 'id'
+    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+      AND t.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'zerver_realm'::regclass)";
+
 impl Shared {
     /// Begins one.
     ///
@@ -90,15 +100,7 @@ impl Shared {
         }
         let mut before = BTreeMap::new();
         if bulk {
-            let tables = client
-                .query(
-                    "SELECT c.relname::text, coalesce(pg_sequence_last_value(pg_get_serial_sequence(c.oid::regclass::text, 'id')::regclass), 0)
-                     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'id'
-                     WHERE c.relkind = 'r' AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'zerver_realm'::regclass)
-                       AND pg_get_serial_sequence(c.oid::regclass::text, 'id') IS NOT NULL",
-                    &[],
-                )
-                .map_err(failed)?;
+            let tables = client.query(SEQUENCES, &[]).map_err(failed)?;
             for row in tables {
                 before.insert(column(&row, 0)?, column(&row, 1)?);
             }

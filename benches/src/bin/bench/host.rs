@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use camino::Utf8Path;
-use zulip_backup_core::postgres::{Cluster, Durability};
+use zulip_backup_core::postgres::{Cluster, ClusterBuilder, Durability};
 use zulip_backup_core::units;
 use zulip_backup_examples::{SampleHost, SampleOptions};
 
@@ -20,14 +20,23 @@ pub(crate) fn start_to_read(root: &Utf8Path, messages: u64, uploads_bytes: u64) 
     with(root, messages, uploads_bytes, Durability::ThrowAway)
 }
 
+/// Another server, with hardly a message, and other organisations: what another's are imported into.
+pub(crate) fn start_other(root: &Utf8Path) -> Result<SampleHost> {
+    let options = SampleOptions { seed: 2, messages: 100, uploads_bytes: 1 << 20, ..SampleOptions::default() };
+    Ok(SampleHost::start(root, &options, cluster(Durability::Durable))?)
+}
+
 fn with(root: &Utf8Path, messages: u64, uploads_bytes: u64, durability: Durability) -> Result<SampleHost> {
-    let cluster = Cluster::builder()
+    let options = SampleOptions { seed: 1, messages, uploads_bytes, ..SampleOptions::default() };
+    Ok(SampleHost::start(root, &options, cluster(durability))?)
+}
+
+fn cluster(durability: Durability) -> ClusterBuilder {
+    Cluster::builder()
         .durability(durability)
         .autovacuum(true)
         .setting("shared_buffers", "1GB")
-        .setting("max_wal_size", "4GB");
-    let options = SampleOptions { seed: 1, messages, uploads_bytes, ..SampleOptions::default() };
-    Ok(SampleHost::start(root, &options, cluster)?)
+        .setting("max_wal_size", "4GB")
 }
 
 /// One line about it.

@@ -6,6 +6,7 @@
 mod backup;
 mod export;
 mod host;
+mod import;
 mod machine;
 mod measure;
 mod scaling;
@@ -65,6 +66,8 @@ enum Part {
     Backup,
     /// Exporting an organisation
     Export,
+    /// Importing one
+    Import,
 }
 
 fn main() -> ExitCode {
@@ -112,6 +115,9 @@ fn measure(arguments: &Arguments, tool: &Utf8Path, work: &Utf8Path, table: &mut 
     // Before the backup's part, which at its end puts another database in the server's place.
     if wanted(Part::Export) {
         export::measure(tool, &server, work, arguments.python.as_deref(), table)?;
+    }
+    if wanted(Part::Import) {
+        import::measure(tool, &server, work, table)?;
     }
     if let Some(memory) = memory {
         backup::measure(tool, &server, work, &memory, table)?;

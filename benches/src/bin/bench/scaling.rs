@@ -1,11 +1,11 @@
-//! How an export grows with the organisation.
+//! How an export, and the import of it, grow with the organisation.
 
 use camino::Utf8Path;
 use zulip_backup_examples::SampleHost;
 
 use crate::measure::Measured;
 use crate::table::{Goal, Table};
-use crate::{Result, export, host, mebibytes};
+use crate::{Result, export, host, import, mebibytes};
 
 /// Bytes of the uploads of every size: what is looked at is the messages.
 const UPLOADS_BYTES: u64 = 32 << 20;
@@ -34,11 +34,13 @@ impl Size {
 /// Servers of all sizes, one after the other; the first is what the others are compared with.
 pub(crate) fn measure(tool: &Utf8Path, work: &Utf8Path, sizes: &[u64], table: &mut Table) -> Result<()> {
     let mut first: Option<Size> = None;
+    let mut imported: Option<f64> = None;
     for &messages in sizes {
         let root = work.join("server");
         let server = host::start_to_read(&root, messages, UPLOADS_BYTES)?;
         println!("{}", host::summary(&server));
         let size = one(tool, &server, work)?;
+        import::scale(tool, &server, work, &mut imported, table)?;
         drop(server);
         std::fs::remove_dir_all(&root)?;
         let each = size.microseconds_each();

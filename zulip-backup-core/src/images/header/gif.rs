@@ -22,6 +22,7 @@ pub(super) fn read<R: Read + Seek>(source: &mut Source<R>) -> io::Result<Header>
     // Where it is not, the first frame tells.
     let (width, height) = if believed { screen } else { (1, 1) };
     let mut header = Header::still(Format::Gif, u32::from(width), u32::from(height));
+    header.decoded = u64::from(screen.0) * u64::from(screen.1);
     header.frames = 0;
     // The end of the file, expected or not, and what is no block end the animation.
     while let Some(kind) = unless_ended(source.byte())? {

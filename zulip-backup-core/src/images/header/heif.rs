@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read, Seek};
 
-use image::metadata::Orientation;
-
 use super::source::{Source, bad};
 use super::{Format, Header};
 
@@ -84,7 +82,7 @@ fn describe(meta: &[u8]) -> Option<Header> {
     let primary = primary.number(if long_ids { 4 } else { 2 })?;
     let frames = pictures(meta)?;
     let (width, height) = size(meta.child(*b"iprp")?, primary)?;
-    Some(Header { format: Format::Heif, width, height, frames, orientation: Orientation::NoTransforms })
+    Some(Header { frames, ..Header::still(Format::Heif, width, height) })
 }
 
 /// How many pictures there are that are neither hidden nor made for another: no tiles, thumbnails, masks.

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::images::{self, MAX_ORIGINAL};
+use crate::images::{self, BadImage, MAX_ORIGINAL};
 use crate::import::attachments::Picture;
 use crate::import::files::{Copied, Target, What};
 use crate::package::{Member, read_small};
@@ -42,6 +42,10 @@ impl Target {
                             staging.put(self.store, &format!("{name}.png"), &mut &made.default[..])?;
                             copied.files += 1;
                         }
+                    }
+                    // The server's own tools can read it, and there is a small one to show until they do.
+                    Err(bad @ BadImage::Unsupported(_)) if !*small => {
+                        copied.noticed("picture-bad", member, format!("{bad}: the large size is missing"));
                     }
                     Err(bad) => {
                         copied.bad_avatars.push(*user);
