@@ -37,7 +37,6 @@ mod options;
 mod plan;
 mod random;
 mod report;
-mod rewrite;
 mod rules;
 mod sequences;
 mod shared;

@@ -20,6 +20,7 @@ pub mod process;
 mod progress;
 pub mod realm;
 pub mod restore;
+mod rewrite;
 mod rows;
 pub mod schema;
 mod secret;

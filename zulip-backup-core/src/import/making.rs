@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use crate::import::conversion::Conversion;
 use crate::import::ids::Ids;
-use crate::import::rewrite::{Links, Rewriter};
 use crate::import::texts::OwnAttachments;
 use crate::package::Compat;
+use crate::rewrite::{Links, Rewriter};
 use crate::validate::Facts;
 
 /// Everything that a row's new values depend on, besides the row.

@@ -7,9 +7,9 @@ use crate::Result;
 use crate::images::content_type_of;
 use crate::import::ids::{Ids, Of};
 use crate::import::making::Making;
-use crate::import::rewrite::{Links, Moved, NewIds};
 use crate::import::value::Value;
 use crate::package::Package;
+use crate::rewrite::{Links, Moved, NewIds};
 use crate::rows::{Cell, RowParser};
 
 /// What texts name, by its old ids.
