@@ -64,7 +64,7 @@ fn rows(a: &[(i64, u64)], b: &[(i64, u64)], limit: usize) -> (Difference<i64>, E
         let right = if order == Ordering::Less { None } else { right.next() };
         match (left, right) {
             (Some(&(id, one)), Some(&(_, other))) if one != other => {
-                changed.push(limit, ChangedRow { id, keys: Vec::new() });
+                changed.push(limit, ChangedRow::of(id));
             }
             (Some(&(id, _)), None) => ids.only_in_a.push(limit, id),
             (None, Some(&(id, _))) => ids.only_in_b.push(limit, id),
@@ -73,7 +73,8 @@ fn rows(a: &[(i64, u64)], b: &[(i64, u64)], limit: usize) -> (Difference<i64>, E
     }
 }
 
-fn sets<T: Ord + Clone>(a: &BTreeSet<T>, b: &BTreeSet<T>, limit: usize) -> Difference<T> {
+/// What only one of two sets has.
+pub(super) fn sets<T: Ord + Clone>(a: &BTreeSet<T>, b: &BTreeSet<T>, limit: usize) -> Difference<T> {
     let mut difference = Difference::default();
     a.difference(b).for_each(|one| difference.only_in_a.push(limit, one.clone()));
     b.difference(a).for_each(|one| difference.only_in_b.push(limit, one.clone()));

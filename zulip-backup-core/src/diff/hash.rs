@@ -24,14 +24,15 @@ struct Value;
 
 /// Mixes a word into a hash: both halves of a product, in which every bit depends on all. Against accidents, as all here:
 /// who wants two rows to have one hash can make them.
-fn mix(hash: u64, word: u64) -> u64 {
+pub(super) fn mix(hash: u64, word: u64) -> u64 {
     let product =
         u128::from(hash ^ word ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xd1b5_4a32_d192_ed03_8cb9_2ba7_2f3d_8dd7);
     let [low, high] = [product, product >> 64].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0));
     low ^ high.rotate_left(23)
 }
 
-fn text(kind: u64, value: &str) -> u64 {
+/// A text of a kind.
+pub(super) fn text(kind: u64, value: &str) -> u64 {
     let mut hash = mix(kind, value.len() as u64);
     let (words, rest) = value.as_bytes().as_chunks::<8>();
     for word in words {

@@ -61,16 +61,7 @@ impl Index {
         )?;
         let mut index = shared.into_inner().map_err(|_| broken())?;
         index.lists.values_mut().for_each(|rows| rows.sort_unstable());
-        let listing = package.listing()?;
-        if let Some(first) = listing.findings.list.first() {
-            return Err(Error::new(ErrorKind::Damaged, format!("{} has what no export has: {first}", package.path()))
-                .with_path(package.path())
-                .with_reasons(listing.findings.list.clone()));
-        }
-        if listing.layout().is_none() {
-            let message = format!("{} is no export: it has neither realm.json nor user.json", package.path());
-            return Err(Error::new(ErrorKind::Damaged, message).with_path(package.path()));
-        }
+        check(package)?;
         Ok(index)
     }
 
@@ -145,6 +136,21 @@ impl Index {
     }
 }
 
+/// Refuses what is no export. After a reading of it, this costs nothing.
+pub(super) fn check(package: &Package) -> Result<()> {
+    let listing = package.listing()?;
+    if let Some(first) = listing.findings.list.first() {
+        return Err(Error::new(ErrorKind::Damaged, format!("{} has what no export has: {first}", package.path()))
+            .with_path(package.path())
+            .with_reasons(listing.findings.list.clone()));
+    }
+    if listing.layout().is_none() {
+        let message = format!("{} is no export: it has neither realm.json nor user.json", package.path());
+        return Err(Error::new(ErrorKind::Damaged, message).with_path(package.path()));
+    }
+    Ok(())
+}
+
 /// What a file with lists of rows is called where it is compared.
 pub(super) fn list_file(name: &str) -> Option<&str> {
     match name {
@@ -153,7 +159,8 @@ pub(super) fn list_file(name: &str) -> Option<&str> {
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(name: &str, content: &mut (dyn Read + Send)) -> Result<T> {
+/// Reads a small file.
+pub(super) fn parse<T: serde::de::DeserializeOwned>(name: &str, content: &mut (dyn Read + Send)) -> Result<T> {
     serde_json::from_slice(&read_small(name, content, SMALL)?).map_err(|error| {
         Error::new(ErrorKind::Damaged, format!("{name} is not the JSON it has to be"))
             .with_path(name)
@@ -161,6 +168,7 @@ fn parse<T: serde::de::DeserializeOwned>(name: &str, content: &mut (dyn Read + S
     })
 }
 
-fn broken() -> Error {
+/// For a lock that a thread left behind.
+pub(super) fn broken() -> Error {
     Error::new(ErrorKind::Io, "a thread of the comparison ended unexpectedly")
 }

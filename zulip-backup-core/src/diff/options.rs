@@ -11,11 +11,14 @@ pub struct DiffOptions {
     pub limit: usize,
     /// How many threads; 0 for one per processor.
     pub jobs: usize,
+    /// Whether one of the exports was made after an import elsewhere: ids are others then, and what an import changes by
+    /// right is not compared.
+    pub renumbered: bool,
 }
 
 impl Default for DiffOptions {
     fn default() -> Self {
-        Self { limit: 20, jobs: 0 }
+        Self { limit: 20, jobs: 0, renumbered: false }
     }
 }
 
@@ -29,6 +32,12 @@ impl DiffOptions {
     /// Works with so many threads; 0 for one per processor.
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = jobs;
+        self
+    }
+
+    /// Compares exports of which one was made after an import elsewhere.
+    pub fn renumbered(mut self, renumbered: bool) -> Self {
+        self.renumbered = renumbered;
         self
     }
 }

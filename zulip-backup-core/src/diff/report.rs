@@ -1,11 +1,15 @@
 //! What a comparison found.
 
+mod shown;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use camino::Utf8PathBuf;
 use serde::Serialize;
+use serde_json::Value;
 
+use crate::diff::NotCompared;
 use crate::units::seconds;
 
 /// What differs between two exports. Its JSON is stable: keys are added, never changed.
@@ -30,8 +34,28 @@ pub struct DiffReport {
     /// The Zulip versions, where they differ.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zulip_versions: Option<(Option<String>, Option<String>)>,
+    /// What was not compared, since an import changes it by right: only where ids may differ.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_compared: Vec<LeftOut>,
     /// What it took, in seconds.
     pub seconds: f64,
+}
+
+/// What was not compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// The table, or the directory of files.
+    pub table: &'static str,
+    /// The key; or, in words, which rows or files.
+    pub what: &'static str,
+    /// Why.
+    pub why: &'static str,
+    /// How many values, rows or files of the first export.
+    pub in_a: u64,
+    /// How many of the second.
+    pub in_b: u64,
+    #[serde(skip)]
+    is_key: bool,
 }
 
 /// Some of many.
@@ -71,8 +95,25 @@ pub struct ListDifference {
 pub struct ChangedRow {
     /// Its id.
     pub id: i64,
+    /// Its id in the second export, where ids may differ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_b: Option<i64>,
     /// The keys whose values differ, or that only one has.
     pub keys: Vec<String>,
+    /// The same with both values, where ids may differ.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<ChangedValue>,
+}
+
+/// A value that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChangedValue {
+    /// The key.
+    pub key: String,
+    /// The first export's value; null where it has none, and for secrets.
+    pub a: Option<Value>,
+    /// The second one's.
+    pub b: Option<Value>,
 }
 
 /// How records or files differ.
@@ -109,6 +150,21 @@ impl<T> Excerpt<T> {
     }
 }
 
+impl ChangedRow {
+    /// A row of which no more is known yet.
+    pub(super) fn of(id: i64) -> Self {
+        Self { id, id_b: None, keys: Vec::new(), values: Vec::new() }
+    }
+}
+
+impl LeftOut {
+    /// By a rule, so many of each export.
+    pub(super) fn new(rule: &NotCompared, [in_a, in_b]: [u64; 2]) -> Self {
+        let NotCompared { table, what, why, is_key, .. } = *rule;
+        Self { table, what, why, in_a, in_b, is_key }
+    }
+}
+
 impl<T> Difference<T> {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
@@ -142,12 +198,6 @@ impl<T: fmt::Display> fmt::Display for Excerpt<T> {
     }
 }
 
-impl fmt::Display for ChangedRow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.id, self.keys.join(", "))
-    }
-}
-
 /// The lines of one thing that differs.
 fn lines<T: fmt::Display>(
     f: &mut fmt::Formatter<'_>,
@@ -178,14 +228,29 @@ impl fmt::Display for DiffReport {
             lines(f, "consented_user_ids.json", consented, None)?;
         }
         for list in &self.lists {
-            let changed = Some(&list.changed as &dyn fmt::Display).filter(|_| list.changed.count > 0);
+            let rows = list.changed.first.iter().any(|row| row.id_b.is_some());
+            let changed = Some(&list.changed as &dyn fmt::Display).filter(|_| list.changed.count > 0 && !rows);
             lines(f, &format!("{} {}", list.file, list.list), &list.ids, changed)?;
+            if rows {
+                writeln!(f, "  changed    {}", list.changed.count)?;
+                list.changed.first.iter().try_for_each(|row| writeln!(f, "    {row}"))?;
+            }
         }
         for (names, what) in [(&self.records, "records of"), (&self.files, "files in")] {
             for difference in names {
                 let changed = Some(&difference.changed as &dyn fmt::Display).filter(|_| difference.changed.count > 0);
                 lines(f, &format!("{what} {}", difference.directory), &difference.names, changed)?;
             }
+        }
+        if !self.not_compared.is_empty() {
+            let (keys, others): (Vec<&LeftOut>, Vec<_>) = self.not_compared.iter().partition(|one| one.is_key);
+            let sum = |of: fn(&LeftOut) -> u64| others.iter().copied().map(of).sum::<u64>();
+            let (a, b) = (sum(|one| one.in_a), sum(|one| one.in_b));
+            writeln!(
+                f,
+                "not compared, since an import changes it: {} keys; rows and files: {a} of a, {b} of b",
+                keys.len()
+            )?;
         }
         let outcome = if self.is_same() { "the same" } else { "different" };
         write!(f, "{} and {}: {outcome}, compared in {}", self.a, self.b, seconds(self.seconds))
