@@ -210,7 +210,7 @@ fn a_lost_server_process_leaves_nothing() {
                 Ok(_) => scene.remove(),
                 Err(error) => {
                     lost += 1;
-                    let text = error.chain();
+                    let text = error.chain().to_lowercase();
                     let told = ["terminat", "connection", "closed"].iter().any(|word| text.contains(word));
                     assert!(error.kind() == ErrorKind::Postgres && told, "{text}");
                 }

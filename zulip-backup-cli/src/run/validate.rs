@@ -24,7 +24,8 @@ pub fn run(session: Session, args: &ValidateArgs) -> Result<Exit> {
 pub fn diff(session: Session, args: &DiffArgs) -> Result<Exit> {
     let Session { console, progress, .. } = session;
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let options = DiffOptions::default().limit(limit).jobs(args.jobs.map_or(0, usize::from)).renumbered(args.renumbered);
+    let options =
+        DiffOptions::default().limit(limit).jobs(args.jobs.map_or(0, usize::from)).renumbered(args.renumbered);
     let report = diff::diff(&args.a, &args.b, &options, &*progress)?;
     drop(progress);
     console.product(&report)?;

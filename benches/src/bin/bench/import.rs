@@ -39,7 +39,8 @@ fn first_import(tool: &Utf8Path, export: &Utf8Path, work: &Utf8Path, table: &mut
     let mut admin = server.cluster().connect_options("postgres").connect("bench")?;
     admin.batch_execute("DROP DATABASE zulip; CREATE DATABASE zulip OWNER zulip")?;
     host::flush()?;
-    let restored = run(host::program(&server, "pg_restore")?.args(["--jobs=1", "--dbname=zulip", dump.as_str()]), &[0])?;
+    let restored =
+        run(host::program(&server, "pg_restore")?.args(["--jobs=1", "--dbname=zulip", dump.as_str()]), &[0])?;
     table.add("the same database: pg_restore -j1", &restored, None);
     table.goal(Goal::at_most("first import, wall vs pg_restore -j1", ours.wall / restored.wall, 1.3));
     std::fs::remove_file(&dump)?;
@@ -69,7 +70,8 @@ fn shared_server(
     host::settle(server)?;
     let mut psql = host::program(server, "psql")?;
     psql.env("PGUSER", "zulip");
-    let arguments = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction", "--file", script.as_str()];
+    let arguments =
+        ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction", "--file", script.as_str()];
     let copied = run(psql.args(arguments), &[0])?;
     table.add("the same rows: psql, \\copy in one transaction", &copied, None);
     table.goal(Goal::at_most("shared import, wall vs \\copy", ours.wall / copied.wall, 1.2));
@@ -115,9 +117,8 @@ fn copies(server: &SampleHost, directory: &Utf8Path) -> Result<Utf8PathBuf> {
             continue;
         }
         let file = directory.join(&table);
-        out += &format!(
-            "\\copy (SELECT * FROM zulip.{table} WHERE xmin = '{transaction}') TO '{file}' (FORMAT binary)\n"
-        );
+        out +=
+            &format!("\\copy (SELECT * FROM zulip.{table} WHERE xmin = '{transaction}') TO '{file}' (FORMAT binary)\n");
         back += &format!("\\copy zulip.{table} FROM '{file}' (FORMAT binary)\n");
     }
     let (writes, reads) = (directory.join("out.sql"), directory.join("in.sql"));
@@ -148,7 +149,11 @@ pub(crate) fn scale(
     #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
     let each = measured.wall * 1e6 / messages as f64;
     table.add(&format!("first import of {messages} messages, {each:.2} µs each"), &measured, None);
-    table.goal(Goal::at_most(format!("peak memory of importing {messages} messages in MiB"), mebibytes(measured.peak_bytes), 512.0));
+    table.goal(Goal::at_most(
+        format!("peak memory of importing {messages} messages in MiB"),
+        mebibytes(measured.peak_bytes),
+        512.0,
+    ));
     match first {
         None => *first = Some(each),
         Some(first) => {

@@ -1,14 +1,14 @@
 //! One organisation: exported, checked, damaged, and compared with itself after a change.
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use zulip_backup_core::units;
 use zulip_backup_examples::SampleHost;
 
 use crate::tool::{self, Tool};
 use crate::{Result, Row, on, step};
 
-/// The last steps of the demo.
-pub fn run(rows: &mut Vec<Row>, tool: &Tool, host: &SampleHost, directory: &Utf8Path) -> Result<()> {
+/// What comes back is the export that is whole.
+pub fn run(rows: &mut Vec<Row>, tool: &Tool, host: &SampleHost, directory: &Utf8Path) -> Result<Utf8PathBuf> {
     let archive = directory.join("acme.tar.gz");
     step(rows, "export", || {
         let report = tool.json(0, &on(host, &["export", "-r", "acme", "--output", archive.as_str()]))?;
@@ -57,5 +57,6 @@ pub fn run(rows: &mut Vec<Row>, tool: &Tool, host: &SampleHost, directory: &Utf8
             return Err("the changed channel is not among what differs".into());
         }
         Ok(format!("lists that differ: {}", names.join(", ")))
-    })
+    })?;
+    Ok(archive)
 }

@@ -10,7 +10,13 @@ use crate::{Result, Row, on, step};
 /// What the organisation is called on the second server.
 const NEW: &str = "moved";
 
-pub fn run(rows: &mut Vec<Row>, tool: &Tool, second: &SampleHost, export: &Utf8Path, directory: &Utf8Path) -> Result<()> {
+pub fn run(
+    rows: &mut Vec<Row>,
+    tool: &Tool,
+    second: &SampleHost,
+    export: &Utf8Path,
+    directory: &Utf8Path,
+) -> Result<()> {
     step(rows, "delete", || {
         // The restore has brought it to the second server too, and nobody can be there twice. No memcached runs here, which
         // is a finding.

@@ -2,10 +2,12 @@
 //!
 //! A sample Zulip server is made, backed up, inspected, verified, damaged, restored into a second server that has data of
 //! its own, compared table by table and file by file, and rehearsed; and one of its organisations is exported, checked,
-//! and compared with itself after a change. Everything that happens is what a user would type.
+//! compared with itself after a change, imported into the second server under another name, and found to be the same there.
+//! Everything that happens is what a user would type.
 
 mod compare;
 mod export;
+mod import;
 mod tool;
 
 use std::process::ExitCode;
@@ -111,7 +113,8 @@ fn run(rows: &mut Vec<Row>) -> Result<()> {
         let checks = report["checks"].as_array().map_or(0, Vec::len);
         Ok(format!("{checks} checks, certificate dated {}", report["drilled_at"].as_str().unwrap_or("?")))
     })?;
-    export::run(rows, &tool, &first, &directory)
+    let export = export::run(rows, &tool, &first, &directory)?;
+    import::run(rows, &tool, &second, &export, &directory)
 }
 
 fn host(root: &Utf8Path, seed: u64, messages: u64, uploads_bytes: u64) -> Result<SampleHost> {
