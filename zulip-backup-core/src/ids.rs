@@ -293,11 +293,10 @@ mod tests {
     fn an_index_counts_what_is_smaller() {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(2);
         for (count, range) in [(0, 1), (1, 9), (3000, 1 << 20), (60_000, 70_000), (65_536 * 3, 65_536 * 3)] {
-            let ids: std::collections::BTreeSet<i64> = match count == range {
-                true => (0..range).collect(),
-                false => {
-                    (0..count).map(|_| i64::try_from(random.next_u64() >> 1).unwrap() % range - range / 3).collect()
-                }
+            let ids: BTreeSet<i64> = if count == range {
+                (0..range).collect()
+            } else {
+                (0..count).map(|_| i64::try_from(random.next_u64() >> 1).unwrap() % range - range / 3).collect()
             };
             let index = IdIndex::from(ids.iter().copied().collect::<IdSet>());
             assert!(ids.iter().copied().collect::<IdSet>().iter().eq(ids.iter().copied()));
