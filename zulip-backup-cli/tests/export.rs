@@ -100,6 +100,10 @@ fn an_organisation_and_a_user_are_exported_checked_and_compared() {
     documented(&difference, "| `diff` |");
     assert!(difference["lists"].as_array().unwrap().len() > 3, "{difference}");
     stage.json(0, &["diff", "a.tar.gz", "a.tar.gz"]);
+    let difference = stage.json(1, &["diff", "a.tar.gz", "b", "--renumbered"]);
+    documented(&difference, "| `diff` |");
+    assert!(!difference["not_compared"].as_array().unwrap().is_empty(), "{difference}");
+    stage.json(0, &["diff", "--renumbered", "b", "b"]);
 
     let mut client = stage.host.database().connect("test").unwrap();
     let email: String = client

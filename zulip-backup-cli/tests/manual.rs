@@ -48,3 +48,17 @@ fn every_code_of_a_finding_is_explained() {
     let missing: Vec<&String> = found.iter().filter(|code| !manual.contains(&format!("`{code}`"))).collect();
     assert!(missing.is_empty(), "docs/findings.md does not explain {missing:?}");
 }
+
+#[test]
+fn what_a_comparison_leaves_out_is_listed() {
+    let manual = include_str!("../../docs/cli.md");
+    let listed = |table: &str, what: &str, why: &str| {
+        manual
+            .lines()
+            .any(|line| line.starts_with(&format!("| `{table}` |")) && line.contains(what) && line.contains(why))
+    };
+    for rule in zulip_backup_core::diff::NOT_COMPARED {
+        let what = if rule.is_key { format!("`{}`", rule.what) } else { rule.what.to_owned() };
+        assert!(listed(rule.table, &what, rule.why), "docs/cli.md does not list {} {what}: {}", rule.table, rule.why);
+    }
+}

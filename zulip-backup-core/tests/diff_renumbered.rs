@@ -9,7 +9,7 @@ mod renumber;
 use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use exports::{Copy, Stage, pack};
+use exports::{Copy, GOLDEN, Stage, golden, pack, unpack};
 use renumber::{Renumbered, files, import_by_right, renumber};
 use serde_json::{Map, Value, json};
 use zulip_backup_core::diff::{DiffOptions, DiffReport, NOT_COMPARED, diff};
@@ -147,6 +147,21 @@ fn other_ids_are_no_difference() {
     assert!(report.is_same(), "{report}");
 }
 
+#[test]
+fn exports_of_real_servers_with_other_ids_are_the_same() {
+    for (name, _) in GOLDEN {
+        let Some(tarball) = golden(name) else { return };
+        let stage = Stage::new();
+        let directory = stage.dir.join("export");
+        unpack(&tarball, &directory);
+        let other = stage.copy(&directory, "other");
+        renumber(&other, 5);
+        import_by_right(&other);
+        let report = compare(&tarball, &other.path);
+        assert!(report.is_same(), "{name}: {report}");
+    }
+}
+
 /// What a report names, list by list: rows of the first and of the second export alone, and keys of changed rows.
 fn summary(report: &Value) -> Vec<(String, u64, u64, Vec<String>)> {
     let lists = report["lists"].as_array().unwrap().iter();
@@ -249,11 +264,17 @@ fn single_changes_are_named() {
     let emoji = pair.row("realm.json", "zerver_reaction", |row| row["reaction_type"] == "realm_emoji");
     let code = emoji["emoji_code"].as_str().unwrap();
     let others = pair.a.list("realm.json", "zerver_realmemoji");
-    let others = others.iter().find(|other| other["id"].to_string() != code).unwrap();
+    let others = others.iter().find(|other| other["id"].as_i64() != code.parse().ok()).unwrap();
     let new = pair.id("zerver_realmemoji", others).to_string();
     set("realm.json", "zerver_reaction", "zerver_reaction", &emoji, "emoji_code", new.into());
 
-    // A row that is missing, and one too many.
+    missing_and_added(&pair);
+    missing_message(&pair, &messages);
+    other_files(&pair);
+}
+
+/// A row that is missing, one too many, and two that changed places.
+fn missing_and_added(pair: &Pair) {
     let reactions = pair.a.list("realm.json", "zerver_reaction");
     let gone = &reactions[reactions.len() / 2];
     let id = pair.id("zerver_reaction", gone);
@@ -280,9 +301,6 @@ fn single_changes_are_named() {
         std::mem::swap(&mut one["type_id"], &mut other["type_id"]);
     });
     assert_eq!(summary(&report), keys("zerver_recipient", &["type_id", "type_id"]));
-
-    missing_message(&pair, &messages);
-    other_files(&pair);
 }
 
 /// A message that is missing, with what belongs to it: nothing else differs.
@@ -379,8 +397,11 @@ fn other_files(pair: &Pair) {
 
     // Of an avatar the importer makes the small picture again.
     let records: Vec<Value> = pair.a.list_of("avatars/records.json");
-    let small =
-        records.iter().filter_map(|record| record["path"].as_str()).find(|path| path.ends_with(".png")).unwrap();
+    let small = records
+        .iter()
+        .filter_map(|record| record["path"].as_str())
+        .find(|path| path.rsplit('.').next() == Some("png"))
+        .unwrap();
     let kept: Vec<&Value> = records.iter().filter(|record| record["path"] != small).collect();
     let path: Utf8PathBuf = pair.a.file(&format!("avatars/{small}"));
     let before = [std::fs::read(&path).unwrap(), std::fs::read(pair.a.file("avatars/records.json")).unwrap()];
@@ -429,6 +450,9 @@ fn no_key_is_forgotten() {
             }
             let fields: Vec<&Field> =
                 schema.table(list.table()).unwrap().fields.iter().filter(|field| compared(list, field)).collect();
+            if fields.is_empty() {
+                continue; // nothing but its id
+            }
             let mut expected: Vec<(usize, &str)> = Vec::new();
             let report = pair.changed(&name, |file| {
                 let rows = file[&list.key].as_array_mut().unwrap();
@@ -465,7 +489,8 @@ fn compared(list: &RowList, field: &Field) -> bool {
     let rule = NOT_COMPARED.iter().any(|rule| rule.is_key && rule.table == list.table() && rule.what == field.key);
     // Whose id it is, and in which of two lists it stands; what a recipient is the address of.
     let own = ["id", "usergroup_ptr", "realm", "realm_for_sharding"].contains(&field.key.as_str());
-    !rule && !own && !(list.table() == "zerver_recipient" && field.key == "type")
+    let kind = list.table() == "zerver_recipient" && field.key == "type";
+    !(rule || own || kind)
 }
 
 /// Another value of the key's kind; none where there is no other.

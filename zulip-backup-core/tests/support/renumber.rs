@@ -106,6 +106,11 @@ pub fn renumber(copy: &Copy, seed: u64) -> Renumbered {
             }
         });
     }
+    if copy.file("consented_user_ids.json").exists() {
+        copy.edit("consented_user_ids.json", |users| {
+            users.as_array_mut().unwrap().iter_mut().for_each(|user| renumbered.value("zerver_userprofile", user));
+        });
+    }
     renumbered.files(copy, realm_id, &mut random);
     renumbered
 }
@@ -206,20 +211,26 @@ impl Renumbered {
 
     /// A text in which what stands behind certain words is an id.
     pub fn text(&self, text: &str) -> String {
-        const BEFORE: [(&str, &str); 9] = [
+        const BEFORE: [(&str, &str); 12] = [
             ("data-user-id=\"", "zerver_userprofile"),
             ("data-user-group-id=\"", "zerver_usergroup"),
             ("data-stream-id=\"", "zerver_stream"),
             ("#narrow/near/", "zerver_message"),
             ("/near/", "zerver_message"),
+            ("/with/", "zerver_message"),
             ("#narrow/channel/", "zerver_stream"),
             ("#narrow/dm/", "zerver_userprofile"),
+            ("#user/", "zerver_userprofile"),
             ("|", "zerver_userprofile"),
+            ("@", "zerver_message"),
             ("/user_avatars/", "zerver_realm"),
         ];
-        let (mut out, mut at) = (String::new(), 0);
+        let (mut out, mut at, mut absolute) = (String::new(), 0, false);
         'text: while at < text.len() {
             let rest = &text[at..];
+            // Whose server is it? Only files are followed there.
+            absolute |= rest.starts_with("http://") || rest.starts_with("https://");
+            absolute &= !rest.starts_with(|next: char| next.is_whitespace() || "\"')<>".contains(next));
             // Zulip leaves no such character in a name, so no importer looks for it.
             for (old, new) in self.paths.iter().filter(|(old, _)| !old.contains('|')) {
                 if rest.starts_with(old.as_str()) {
@@ -228,10 +239,10 @@ impl Renumbered {
                     continue 'text;
                 }
             }
-            for (before, table) in BEFORE {
+            for (before, table) in BEFORE.into_iter().filter(|_| !absolute) {
                 let Some(behind) = rest.strip_prefix(before) else { continue };
                 let digits: String = behind.chars().take_while(char::is_ascii_digit).collect();
-                let names = before != "|" || behind[digits.len()..].starts_with("**");
+                let names = !["|", "@"].contains(&before) || behind[digits.len()..].starts_with("**");
                 if let Some(new) = digits.parse().ok().filter(|_| names).and_then(|old: i64| self.ids[table].get(&old))
                 {
                     out.push_str(before);

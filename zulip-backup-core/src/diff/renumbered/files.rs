@@ -93,7 +93,7 @@ type Roles<T> = BTreeMap<Role, (String, T)>;
 
 /// What differs.
 #[derive(Debug, Default)]
-pub(super) struct Files {
+pub(super) struct Found {
     pub(super) records: Vec<NameDifference>,
     pub(super) files: Vec<NameDifference>,
     /// How many were not compared, of each export, by their places in [`NOT_COMPARED`].
@@ -101,8 +101,8 @@ pub(super) struct Files {
 }
 
 /// Compares records and files of two exports.
-pub(super) fn compare(indexes: &[Index; 2], known: [&Known; 2], limit: usize) -> Files {
-    let mut result = Files::default();
+pub(super) fn compare(indexes: &[Index; 2], known: [&Known; 2], limit: usize) -> Found {
+    let mut result = Found::default();
     let directories: BTreeSet<&String> = indexes.iter().flat_map(|index| index.records.keys()).collect();
     let mut roles: [BTreeMap<String, Role>; 2] = Default::default();
     for directory in directories {
@@ -152,7 +152,9 @@ fn made_pictures<T>(directory: &str, of: &mut [Roles<T>; 2], count: Option<&mut 
         let made = of[side].keys().filter(|role| !of[1 - side].contains_key(*role) && has_original(role));
         let made: Vec<Role> = made.cloned().collect();
         left_out[side] = made.len() as u64;
-        made.iter().for_each(|role| drop(of[side].remove(role)));
+        for role in &made {
+            of[side].remove(role);
+        }
     }
     let rule = NOT_COMPARED.iter().position(|rule| rule.table == directory && rule.why == MADE_PICTURES);
     if let (Some(count), Some(rule)) = (count, rule) {

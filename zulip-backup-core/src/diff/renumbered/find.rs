@@ -79,6 +79,7 @@ pub(super) fn find(
 
 /// Rows that only their order tells apart.
 fn by_place(a: Option<&Rows>, b: Option<&Rows>) -> Result<Found> {
+    type Places = Vec<(i64, u64)>;
     let sorted = |rows: Option<&Rows>| match rows {
         Some(Rows::Places(rows)) => {
             let mut rows = rows.lock().map_err(|_| broken())?.clone();
@@ -87,7 +88,7 @@ fn by_place(a: Option<&Rows>, b: Option<&Rows>) -> Result<Found> {
         }
         _ => Ok(Vec::new()),
     };
-    let (a, b): (Vec<(i64, u64)>, Vec<(i64, u64)>) = (sorted(a)?, sorted(b)?);
+    let (a, b): (Places, Places) = (sorted(a)?, sorted(b)?);
     let hashes = |rows: &[(i64, u64)]| rows.iter().map(|(_, hash)| *hash).collect::<Vec<_>>();
     let mut found = Found::default();
     for run in align(&hashes(&a), &hashes(&b)) {

@@ -237,6 +237,9 @@ impl Learned {
     }
 }
 
+/// Marks the rows of a table by what they belong to.
+type Mark = fn(&mut Learned, &Numbers);
+
 /// What a recipient's `type_id` is an id of.
 pub(super) fn target_of(kind: i64) -> Of {
     match kind {
@@ -264,7 +267,9 @@ impl Known {
             }
             for &(id, recipient, name) in &learned.bots {
                 numbers.name(Of::User, id, name);
-                recipient.into_iter().for_each(|recipient| numbers.name(Of::Recipient, recipient, name));
+                if let Some(recipient) = recipient {
+                    numbers.name(Of::Recipient, recipient, name);
+                }
             }
         }
         let belong = |of: Of, a: &mut Learned, b: &mut Learned, of_a: &mut Numbers, of_b: &mut Numbers| {
@@ -288,7 +293,7 @@ impl Known {
         for of in plain {
             belong(of, &mut a, &mut b, &mut of_a, &mut of_b);
         }
-        let marked: [(Of, fn(&mut Learned, &Numbers)); 3] = [
+        let marked: [(Of, Mark); 3] = [
             (Of::UserGroup, Learned::mark_groups),
             (Of::Huddle, Learned::mark_huddles),
             (Of::Recipient, Learned::mark_recipients),

@@ -168,7 +168,7 @@ impl<'k> Side<'k> {
         let keys = match plan.identity {
             Identity::Keys(keys) => keys,
             Identity::Number(of) => {
-                identity = self.known.numbers.of(of, id).map_or_else(|| mix(30, id.cast_unsigned()), |number| number);
+                identity = self.known.numbers.of(of, id).unwrap_or_else(|| mix(30, id.cast_unsigned()));
                 &[]
             }
             Identity::Place => &[],
@@ -209,7 +209,12 @@ impl<'k> Side<'k> {
         let number = |of, id: Option<i64>| numbered(of, id.and_then(|id| numbers.of(of, id)));
         let id = || json.parse::<i64>().ok();
         match treat {
-            Treat::Plain | Treat::Own | Treat::Not(_) => plain(json),
+            // An import tells it by the name where a row does not say it.
+            Treat::ContentType if json == "null" => {
+                let name = row.text("file_name").unwrap_or_default();
+                content_type_of(&name).map_or_else(nothing, string)
+            }
+            Treat::Plain | Treat::Own | Treat::Not(_) | Treat::ContentType => plain(json),
             Treat::Seconds => json.parse::<f64>().map_or_else(|_| plain(json), |seconds| mix(21, seconds.to_bits())),
             Treat::Id(of) => number(of, id()),
             Treat::Ids(of) => {
@@ -229,12 +234,6 @@ impl<'k> Side<'k> {
             Treat::Subgroup => {
                 rules::counted_client(row).map_or_else(|| plain(json), |id| number(Of::Client, Some(id)))
             }
-            // An import tells it by the name where a row does not say it.
-            Treat::ContentType if json == "null" => {
-                let name = row.text("file_name").unwrap_or_default();
-                content_type_of(&name).map_or_else(nothing, string)
-            }
-            Treat::ContentType => plain(json),
             Treat::Markdown => {
                 text(json).map_or_else(|| plain(json), |text| string(&self.rewriter.markdown(&text, &[])))
             }
