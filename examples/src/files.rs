@@ -3,6 +3,7 @@
 mod content;
 mod images;
 mod plan;
+mod png;
 mod write;
 
 pub(crate) use content::content_type;

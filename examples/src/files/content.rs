@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::LazyLock;
 
 use crate::copy::integer;
+use crate::files::png;
 use crate::rng::{Domain, Rng};
 use crate::text::{self, Speech};
 
@@ -86,6 +87,9 @@ pub(crate) fn content_type(kind: Kind) -> Option<&'static str> {
 pub(crate) fn write(out: &mut dyn Write, kind: Kind, seed: u64, number: u64, size: u64) -> io::Result<()> {
     const BLOCK: usize = 64 << 10;
     let mut rng = Rng::new(seed, Domain::FileBytes, number);
+    if kind == Kind::Png && png::write(out, &mut rng, size)? {
+        return Ok(());
+    }
     let mut left = size;
     let mut block = Vec::with_capacity(BLOCK + 512);
     let mut lines = Lines::new(kind);
