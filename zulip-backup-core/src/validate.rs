@@ -28,6 +28,7 @@ mod rules;
 mod run;
 mod sidecars;
 mod single;
+mod unique;
 
 pub(crate) use facts::{Facts, Standing};
 pub use options::ValidateOptions;

@@ -282,7 +282,7 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
         Ok(())
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
         #[expect(clippy::cast_precision_loss, reason = "a time in seconds is one that a double holds")]
         match self.shape() {
             ValueShape::Column(Encoding::Integer) => {
@@ -292,6 +292,9 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
                 self.take(Cell::Int(value));
             }
             ValueShape::Column(Encoding::Seconds) => self.take(Cell::Float(value as f64)),
+            ValueShape::Column(Encoding::Text) if self.parser.shape.fields[self.at].number => {
+                return self.visit_str(&value.to_string());
+            }
             _ => self.wrong(value.to_string()),
         }
         Ok(())

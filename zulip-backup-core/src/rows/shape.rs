@@ -30,6 +30,8 @@ pub(crate) struct FieldShape {
     pub(crate) nullable: bool,
     /// Whether a row may lack it.
     pub(crate) optional: bool,
+    /// Whether a number may stand for a text.
+    pub(crate) number: bool,
     /// The table a value refers to.
     pub(crate) references: Option<String>,
     /// What its column takes.
@@ -108,6 +110,7 @@ impl Shape {
                     value: ValueShape::Column(encoding),
                     nullable: key == "recipient_id" && !schema.personal_recipients,
                     optional: false,
+                    number: false,
                     references: None,
                     fits: Fits::Any,
                 })
@@ -123,6 +126,7 @@ impl Shape {
                         value: ValueShape::Column(*encoding),
                         nullable: *nullable,
                         optional: false,
+                        number: false,
                         references: references.clone(),
                         fits: columns.column(column).map_or(Fits::Any, |column| Fits::of_type(&column.sql_type)),
                     },
@@ -131,6 +135,7 @@ impl Shape {
                         value: ValueShape::Ids,
                         nullable: false,
                         optional: false,
+                        number: false,
                         references: references.clone(),
                         fits: Fits::Any,
                     },
@@ -143,6 +148,7 @@ impl Shape {
                     value: ValueShape::Column(encoding),
                     nullable: false,
                     optional: false,
+                    number: false,
                     references: None,
                     fits: Fits::Any,
                 }));
@@ -169,6 +175,7 @@ impl Shape {
         for field in &mut self.fields {
             field.nullable |= conversion.may_be_null(&self.list, &field.key);
             field.optional |= conversion.may_lack(&self.list, &field.key);
+            field.number |= conversion.may_be_number(&self.list, &field.key);
         }
         for (key, encoding) in conversion.extra.get(&self.list).into_iter().flatten() {
             self.fields.push(FieldShape {
@@ -176,6 +183,7 @@ impl Shape {
                 value: ValueShape::Column(*encoding),
                 nullable: true,
                 optional: true,
+                number: false,
                 references: None,
                 fits: Fits::Any,
             });

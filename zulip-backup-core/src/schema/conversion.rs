@@ -23,6 +23,8 @@ pub(crate) struct Conversion {
     pub(crate) absent: BTreeMap<String, Vec<String>>,
     /// Keys of a list's rows that may be null although their columns may not: an import knows what stands there.
     pub(crate) null: BTreeMap<String, Vec<String>>,
+    /// Keys of a list's rows that may be numbers although their columns are texts.
+    pub(crate) numbers: BTreeMap<String, Vec<String>>,
     /// Keys of a list's rows that have no column.
     pub(crate) extra: BTreeMap<String, BTreeMap<String, Encoding>>,
 }
@@ -41,6 +43,11 @@ impl Conversion {
     /// Whether a row of a list may lack a key.
     pub(crate) fn may_lack(&self, list: &str, key: &str) -> bool {
         self.absent.get(list).is_some_and(|keys| keys.iter().any(|other| other == key))
+    }
+
+    /// Whether a text of a list's rows may be a number.
+    pub(crate) fn may_be_number(&self, list: &str, key: &str) -> bool {
+        self.numbers.get(list).is_some_and(|keys| keys.iter().any(|other| other == key))
     }
 
     /// Whether a key of a list's rows may be null.
@@ -62,7 +69,7 @@ mod tests {
         let known: Vec<&RowList> = lists.collect();
         let table = |list: &str| known.iter().find(|known| known.key == list).unwrap().table().to_owned();
         conversion.lists.iter().for_each(|list| drop(table(list)));
-        for (list, keys) in conversion.null.iter().chain(&conversion.absent) {
+        for (list, keys) in conversion.null.iter().chain(&conversion.absent).chain(&conversion.numbers) {
             let fields = &schema.table(&table(list)).unwrap().fields;
             assert!(keys.iter().all(|key| fields.iter().any(|field| field.key == *key)), "{list}");
         }

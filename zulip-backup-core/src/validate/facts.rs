@@ -9,6 +9,7 @@ use crate::rows::{Cell, Counts, RowParser, Shape, Sink};
 use crate::schema::{ExportSchema, RowRule};
 use crate::validate::links::{Links, Uses, count};
 use crate::validate::rules::{GROUP, PERSONAL, STREAM};
+use crate::validate::unique::Uniques;
 use crate::{Finding, Findings, Result};
 
 /// What is known once `realm.json`, `attachment.json` and `analytics.json` were read.
@@ -31,6 +32,10 @@ pub(crate) struct Facts {
     pub(crate) groups: HashMap<i64, i64>,
     /// Groups whose rows do not say it.
     groups_without_recipient: Vec<i64>,
+    /// What tables take only once.
+    uniques: Uniques,
+    /// Users' UUIDs, which only converters say.
+    pub(crate) uuids: Vec<String>,
     /// Recipients of the bots that all organisations share.
     pub(crate) bot_recipients: HashMap<i64, i64>,
     /// Recipient and user of every subscription.
@@ -91,7 +96,6 @@ pub(crate) struct User {
 
 #[derive(Debug)]
 pub(crate) struct Stream {
-    pub(crate) name: String,
     pub(crate) invite_only: bool,
     pub(crate) history_public: bool,
     pub(crate) recipient: Option<i64>,
@@ -176,6 +180,7 @@ impl Facts {
             preferences: self.preferences(row).into_boxed_slice(),
         };
         self.users.insert(id, user);
+        self.uuids.extend(row.text("uuid").map(str::to_owned));
     }
 
     fn bot(&mut self, row: &RowParser<'_>, id: i64) {
@@ -251,7 +256,6 @@ impl Facts {
             "zerver_realmuserdefault" => self.defaults = Some(self.preferences(row)),
             "zerver_stream" => {
                 let stream = Stream {
-                    name: row.text("name").unwrap_or_default().to_owned(),
                     // What is not said is not public.
                     invite_only: row.boolean("invite_only").unwrap_or(true),
                     history_public: row.boolean("history_public_to_subscribers").unwrap_or(false),
@@ -283,6 +287,10 @@ impl Facts {
 impl Sink for Facts {
     fn row(&mut self, row: &RowParser<'_>, id: i64) {
         self.links.row(row, id);
+        match self.uniques.row("realm.json", row, id) {
+            Ok(twice) => twice.into_iter().for_each(|finding| self.findings.push(finding)),
+            Err(error) => self.findings.push(Finding::error("check-failed", &row.shape.list, error.to_string())),
+        }
         match &row.shape.rule {
             RowRule::Users => self.user(row, id, Standing::Normal),
             RowRule::MirrorDummies => self.user(row, id, Standing::Dummy),

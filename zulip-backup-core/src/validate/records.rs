@@ -112,9 +112,18 @@ impl Record {
     fn relative(&mut self, records: &str) {
         let Some((directory, _)) = records.split_once('/') else { return };
         for path in [&mut self.path, &mut self.s3_path] {
-            // An emoji's own path has the word again further on.
-            let below = path.split_once(&format!("/{directory}/")).filter(|_| path.starts_with('/'));
-            if let Some(below) = below.map(|(_, below)| below.to_owned()) {
+            if !path.starts_with('/') {
+                continue;
+            }
+            // An emoji's own path has the word again further on, and so may have what is before: the organisation's id
+            // comes next.
+            let mark = format!("/{directory}/");
+            let mut below = path.rmatch_indices(&mark).map(|(at, _)| &path[at + mark.len()..]);
+            let of_realm = |below: &&str| {
+                let realm = below.split_once('/').map_or("", |(realm, _)| realm);
+                !realm.is_empty() && realm.bytes().all(|byte| byte.is_ascii_digit())
+            };
+            if let Some(below) = below.find(of_realm).map(str::to_owned) {
                 *path = below;
             }
         }
@@ -147,7 +156,7 @@ impl Records {
 }
 
 /// Compares records and files.
-pub(super) fn files(records: &HashMap<&'static str, Records>, listing: &Listing) -> Findings {
+pub(super) fn files(records: &HashMap<&'static str, Records>, listing: &Listing, converted: bool) -> Findings {
     let mut findings = Findings::default();
     for directory in DIRECTORIES {
         let Some(of) = records.get(directory) else { continue };
@@ -158,7 +167,7 @@ pub(super) fn files(records: &HashMap<&'static str, Records>, listing: &Listing)
                 Some(file) => {
                     if let Some(size) = record.size.filter(|size| *size != file.size) {
                         let message = format!("the record says {size} bytes, the file has {}", file.size);
-                        findings.push(Finding::error("file-size-differs", object, message));
+                        findings.push(size_differs(object, message, converted));
                     }
                 }
             }
@@ -175,9 +184,20 @@ pub(super) fn files(records: &HashMap<&'static str, Records>, listing: &Listing)
     findings
 }
 
+/// A converter writes down what the other service told of a file, and keeps what that answered when it was asked for it:
+/// for one that is gone, a page that says so.
+fn size_differs(object: String, message: String, converted: bool) -> Finding {
+    let code = "file-size-differs";
+    if !converted {
+        return Finding::error(code, object, message);
+    }
+    let hint = "the other service has lost it or did not let the converter have it: the file is imported as it is";
+    Finding::warning(code, object, message).with_hint(hint)
+}
+
 /// Compares records, rows and files.
 pub(super) fn check(records: &HashMap<&'static str, Records>, facts: &Facts, listing: &Listing) -> Findings {
-    let mut findings = files(records, listing);
+    let mut findings = files(records, listing, facts.converted);
     for directory in DIRECTORIES {
         for record in records.get(directory).map(Records::in_order).unwrap_or_default() {
             one(directory, record, facts, listing, &mut findings);
@@ -201,15 +221,15 @@ pub(super) fn check(records: &HashMap<&'static str, Records>, facts: &Facts, lis
 
 fn one(directory: &str, record: &Record, facts: &Facts, listing: &Listing, findings: &mut Findings) {
     let object = format!("{directory}/records.json {}", record.path);
-    let mut error = |code: &str, message: String| findings.push(Finding::error(code, &object, message));
     let attachment = facts.attachments.get(&record.path).filter(|_| directory == "uploads");
     if let (Some(attachment), Some(file)) = (attachment, listing.member(&format!("{directory}/{}", record.path)))
         && u64::try_from(attachment.size) != Ok(file.size)
     {
         let message =
             format!("attachment {} says {} bytes, the file has {}", attachment.id, attachment.size, file.size);
-        error("file-size-differs", message);
+        findings.push(size_differs(object.clone(), message, facts.converted));
     }
+    let mut error = |code: &str, message: String| findings.push(Finding::error(code, &object, message));
     if let (Some(of), Some((realm, _))) = (record.realm_id, &facts.realm)
         && of != *realm
     {
@@ -230,6 +250,10 @@ fn one(directory: &str, record: &Record, facts: &Facts, listing: &Listing, findi
     }
     let known = match directory {
         "uploads" => facts.attachments.contains_key(&record.path),
+        // Converters keep the file under the emoji's name, and say in the record how it is to be called.
+        "emoji" if facts.converted && record.file_name.is_some() => {
+            record.file_name.as_ref().is_some_and(|name| facts.emoji_files.contains_key(name))
+        }
         "emoji" => record.path.rsplit('/').next().is_some_and(|name| {
             let name = name.strip_suffix(".original").unwrap_or(name);
             facts.emoji_files.contains_key(name)

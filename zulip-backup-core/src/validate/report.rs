@@ -65,6 +65,7 @@ impl fmt::Display for ValidateReport {
         }
         match self.kind_from {
             KindFrom::SingleUser => writeln!(f, "export    {} (a single user)", self.path)?,
+            KindFrom::Converted => writeln!(f, "export    {} (of another service, by a converter)", self.path)?,
             KindFrom::Unknown => writeln!(f, "export    {} ({}, which nothing says)", self.path, self.kind)?,
             _ => writeln!(f, "export    {} ({})", self.path, self.kind)?,
         }

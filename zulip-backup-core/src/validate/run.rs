@@ -125,7 +125,8 @@ fn all(
     }
     let manifest = package.manifest().map(|manifest| manifest.kind);
     let has_consents = sidecars.consented.is_some();
-    let (kind, from) = sidecars::kind(options.kind, manifest, has_consents, &facts.exports, &mut report.findings);
+    let (kind, from) =
+        sidecars::kind(options.kind, manifest, has_consents, converted, &facts.exports, &mut report.findings);
     (report.kind, report.kind_from) = (kind, from);
 
     let consented = sidecars.consented.as_deref().unwrap_or_default();

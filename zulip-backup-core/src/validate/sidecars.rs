@@ -99,11 +99,12 @@ pub(super) fn declaration(migrations: Option<&Migrations>) -> Result<&'static Ex
 /// What kind of export it is.
 ///
 /// Asked for, else told by the manifest, else by `consented_user_ids.json`, else by the newest export on record that was
-/// running.
+/// running. Who converts has all there is.
 pub(super) fn kind(
     asked: Option<Kind>,
     manifest: Option<Kind>,
     has_consents: bool,
+    converted: bool,
     exports: &BTreeMap<i64, (i64, i64)>,
     findings: &mut Findings,
 ) -> (Kind, KindFrom) {
@@ -120,6 +121,7 @@ pub(super) fn kind(
         (None, Some(kind), ..) => (kind, KindFrom::Manifest),
         (None, None, true, _) => (Kind::FullWithConsent, KindFrom::ConsentedUserIds),
         (None, None, false, Some(kind)) => (kind, KindFrom::RealmExport),
+        (None, None, false, None) if converted => (Kind::Full, KindFrom::Converted),
         (None, None, false, None) => {
             let message = "does not say of which kind the export is: judged as a full one, which may hold everything";
             findings.push(
@@ -157,6 +159,8 @@ pub enum KindFrom {
     ConsentedUserIds,
     /// The newest row of `zerver_realmexport` that is running.
     RealmExport,
+    /// One of Zulip's converters made it, of another service's data.
+    Converted,
     /// It is the export of a single user.
     SingleUser,
     /// Nothing: it is judged as a full one.

@@ -57,7 +57,7 @@ pub(super) fn check(package: &Package, progress: &dyn Progress, report: &mut Val
     report.bytes = listing.members.iter().map(|member| member.size).sum();
     report.findings.extend(counts::names(listing, &REQUIRED));
     report.findings.extend(findings);
-    report.findings.extend(records::files(&records, listing));
+    report.findings.extend(records::files(&records, listing, false));
     report.findings.extend(subject.judged(&records));
     Ok(())
 }
