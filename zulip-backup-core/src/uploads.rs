@@ -15,7 +15,7 @@ use crate::site::UploadsBackend;
 use crate::{Error, ErrorKind, Result, Secret};
 
 /// The two places that Zulip keeps files in: directories below `LOCAL_UPLOADS_DIR`, or buckets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Store {
     /// Attachments: `files`, or `S3_AUTH_UPLOADS_BUCKET`.
     Files,

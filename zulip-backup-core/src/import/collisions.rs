@@ -6,6 +6,7 @@ use postgres::Client;
 
 use crate::import::ImportOptions;
 use crate::import::plan::RealmRow;
+use crate::package::Compat;
 use crate::postgres::{column, error};
 use crate::realm::{Existing, Subdomain};
 use crate::site::Site;
@@ -44,20 +45,51 @@ pub(super) fn find(
             );
         }
     }
-    let streams = facts.streams.iter().map(|(&id, stream)| (id, stream.name.as_str()));
-    same_names("zerver_stream", "name", streams, &mut findings);
+    // Otherwise they are made anew.
+    if options.compat == Compat::Strict {
+        users(client, &facts.uuids, &mut findings)?;
+    }
+    same_members(facts, &mut findings);
     Ok(findings)
 }
 
-/// Names that differ in nothing but their case are one to the database.
-fn same_names<'a>(list: &str, key: &str, names: impl Iterator<Item = (i64, &'a str)>, findings: &mut Findings) {
-    let mut seen: HashMap<String, i64> = HashMap::new();
-    let mut names: Vec<(i64, &str)> = names.collect();
-    names.sort_unstable();
-    for (id, name) in names {
-        if let Some(other) = seen.insert(name.to_uppercase(), id) {
-            let message = format!("{key} is {name:?}, which differs from that of {other} in its case at most");
-            findings.push(Finding::error("name-taken", format!("realm.json {list} {id}"), message));
+/// Users whose UUIDs a converter's export says are those of users of the server, if it was imported before.
+fn users(client: &mut Client, uuids: &[String], findings: &mut Findings) -> Result<()> {
+    let found = client
+        .query(
+            "SELECT u.uuid::text, r.string_id::text FROM zerver_userprofile u JOIN zerver_realm r ON r.id = u.realm_id
+             WHERE u.uuid = ANY ($1::text[]::uuid[]) ORDER BY u.id LIMIT 3",
+            &[&uuids],
+        )
+        .map_err(|failure| error("look for users of the export", failure))?;
+    for row in found {
+        let (uuid, string_id): (String, String) = (column(&row, 0)?, column(&row, 1)?);
+        let message = format!("has a user with the uuid {uuid}, as {string_id:?} on the server has");
+        findings.push(
+            Finding::error("user-exists", "realm.json zerver_userprofile", message)
+                .with_hint("without --compat strict users get new ones"),
+        );
+    }
+    Ok(())
+}
+
+/// Groups of direct messages are told apart by their members alone.
+fn same_members(facts: &Facts, findings: &mut Findings) {
+    let mut members: HashMap<i64, Vec<i64>> = HashMap::new();
+    for &(recipient, user) in &facts.members {
+        members.entry(recipient).or_default().push(user);
+    }
+    let mut groups: Vec<(i64, i64)> = facts.groups.iter().map(|(&group, &recipient)| (group, recipient)).collect();
+    groups.sort_unstable();
+    let mut seen: HashMap<Vec<i64>, i64> = HashMap::new();
+    for (group, recipient) in groups {
+        let mut of_group = members.remove(&recipient).unwrap_or_default();
+        of_group.sort_unstable();
+        of_group.dedup();
+        let who = format!("{of_group:?}");
+        if let Some(other) = seen.insert(of_group, group) {
+            let message = format!("has the members {who}, as group {other} has: nothing tells them apart");
+            findings.push(Finding::error("value-duplicate", format!("realm.json zerver_huddle {group}"), message));
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::package::Package;
 use crate::postgres::{column, error};
 use crate::schema::Defaults;
 use crate::validate::Facts;
-use crate::{Progress, Result};
+use crate::{Finding, Findings, Progress, Result};
 
 /// Audit-log event: somebody subscribed to a channel.
 const SUBSCRIBED: i64 = 301;
@@ -105,6 +105,25 @@ pub(super) fn complete(client: &mut Client, realm: i64) -> Result<()> {
         insert(client, table, &row)?;
     }
     Ok(())
+}
+
+/// Messages without HTML: to make it of Markdown is the server's.
+///
+/// # Errors
+/// What the database answers.
+pub(super) fn unrendered(client: &mut Client, realm: i64) -> Result<Findings> {
+    let mut findings = Findings::default();
+    let statement = "SELECT count(*) FROM zerver_message WHERE realm_id = $1::int8 AND rendered_content IS NULL";
+    let row = client.query_one(statement, &[&realm]);
+    let count: i64 = column(&row.map_err(|failure| error("count messages without HTML", failure))?, 0)?;
+    if count > 0 {
+        let message = format!(
+            "{count} have no HTML, as converters write them: the server makes it when a message is first read, and search \
+             finds it from then on"
+        );
+        findings.push(Finding::note("messages-unrendered", "zerver_message", message));
+    }
+    Ok(findings)
 }
 
 /// The ids of messages by the seconds they were sent in, where the export asks for that: other services' ids say nothing

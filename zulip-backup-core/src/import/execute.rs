@@ -207,7 +207,8 @@ impl Run<'_> {
         let mut watch = Watch::new();
         let ids = &self.ids;
         let listing = self.plan.package.listing()?;
-        let files = FilePlan::new(records, facts, listing, ids, self.realm, &self.plan.avatar_salt)?;
+        let (salt, compat) = (&self.plan.avatar_salt, self.plan.compat);
+        let files = FilePlan::new(records, facts, listing, ids, self.realm, salt, compat)?;
         let aside = match self.plan.way {
             Way::FirstImport => Some(Aside::set(client, way::large(&self.plan.rows))?),
             Way::SharedServer { .. } => None,
@@ -279,6 +280,9 @@ impl Run<'_> {
         loaded.sort_by(|a, b| a.table.cmp(&b.table));
         findings.extend(copied.findings);
         findings.extend(unknown(&making.rewriter));
+        if conversion.is_some() {
+            findings.extend(conversion::unrendered(client, self.realm)?);
+        }
         for Loaded { list, left_out, .. } in loaded.iter().filter(|loaded| loaded.left_out > 0) {
             let message = format!("{left_out} rows name what the export has not, and are left out");
             findings.push(Finding::note("rows-left-out", list, message));

@@ -7,14 +7,15 @@ use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::sync::{Mutex, PoisonError};
 
+use crate::images::content_type_of;
 use crate::import::attachments::Picture;
 use crate::import::files::names::{base_name, sanitized};
 use crate::import::ids::{Ids, Of};
 use crate::import::random;
-use crate::package::{Listing, Member, Package};
+use crate::package::{Compat, Listing, Member, Package};
 use crate::uploads::{AvatarName, Staging, Store};
 use crate::validate::{Facts, Record, Records};
-use crate::{Finding, Findings, Progress, Result, Secret};
+use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Secret};
 
 /// The task told to [`Progress`]: bytes of files.
 pub(super) const TASK: &str = "files";
@@ -43,10 +44,18 @@ enum What {
     Plain,
     /// An attachment, with its id, `path_id` and content type.
     Attachment { id: i64, path_id: String, content_type: String },
-    /// What a user's avatar is made of: the user's new id, the name, and whether the small one has to be made too.
-    Avatar { user: i64, name: AvatarName, small: bool },
+    /// What a user's avatar is made of: the user's new id, the name, and what of it the export has not.
+    Avatar { user: i64, name: AvatarName, lacks: Lacks },
     /// What an emoji is made of: its file name, and whether the export has it as it is shown.
     Emoji { file_name: String, shown: bool },
+}
+
+/// What an export has not of an avatar, beside the middle size that none has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lacks {
+    Nothing,
+    Original,
+    Small,
 }
 
 /// What came of the files.
@@ -72,8 +81,10 @@ impl FilePlan {
         ids: &Ids,
         realm: i64,
         salt: &Secret,
+        compat: Compat,
     ) -> Result<Self> {
         let mut plan = Self::default();
+        let mut taken: HashMap<(Store, String), String> = HashMap::new();
         for (directory, records) in records {
             let records = records.in_order();
             let names: HashSet<&str> = records.iter().map(|record| record.s3_path.as_str()).collect();
@@ -81,7 +92,7 @@ impl FilePlan {
                 let target = match *directory {
                     "uploads" => Some(plan.upload_of(record, facts, realm)?),
                     "avatars" => avatar(record, ids, salt, &names),
-                    "emoji" => Some(emoji(record, &names)),
+                    "emoji" => Some(emoji(record, &names, compat)),
                     _ => {
                         let key = format!("realm/{}", base_name(&record.path));
                         Some(Target { store: Store::Avatars, key, what: What::Plain })
@@ -89,6 +100,10 @@ impl FilePlan {
                 };
                 let member = format!("{directory}/{}", record.path);
                 if let Some(target) = target.filter(|_| listing.member(&member).is_some()) {
+                    if let Some(other) = taken.insert((target.store, target.key.clone()), member.clone()) {
+                        let message = format!("{other} and {member} would both be stored as {}", target.key);
+                        return Err(Error::new(ErrorKind::Damaged, message));
+                    }
                     plan.targets.insert(member, target);
                 }
             }
@@ -175,17 +190,18 @@ fn avatar(record: &Record, ids: &Ids, salt: &Secret, names: &HashSet<&str>) -> O
     let base = base.unwrap_or(&record.s3_path);
     let original = record.s3_path.ends_with(".original");
     let (ending, what) = if original {
-        let small = !names.contains(format!("{base}.png").as_str());
-        ("original", What::Avatar { user, name, small })
+        let small = names.contains(format!("{base}.png").as_str());
+        ("original", What::Avatar { user, name, lacks: if small { Lacks::Nothing } else { Lacks::Small } })
     } else if names.contains(format!("{base}.original").as_str()) {
         ("png", What::Plain)
     } else {
-        ("png", What::Avatar { user, name, small: false })
+        ("png", What::Avatar { user, name, lacks: Lacks::Original })
     };
     Some(Target { store: Store::Avatars, key: format!("{name}.{ending}"), what })
 }
 
-fn emoji(record: &Record, names: &HashSet<&str>) -> Target {
+/// An emoji's original, or the file as it is shown.
+fn emoji(record: &Record, names: &HashSet<&str>, compat: Compat) -> Target {
     let of_path = base_name(&record.s3_path);
     let shown_name = of_path.strip_suffix(".original").unwrap_or(of_path);
     let file_name = base_name(record.file_name.as_deref().unwrap_or(shown_name)).to_owned();
@@ -196,6 +212,10 @@ fn emoji(record: &Record, names: &HashSet<&str>) -> Target {
             (format!("emoji/images/{file_name}.original"), What::Emoji { file_name, shown })
         }
         None if names.contains(format!("{}.original", record.s3_path).as_str()) => {
+            (format!("emoji/images/{file_name}"), What::Plain)
+        }
+        // Zulip makes nothing of a file whose name does not say what it is.
+        None if compat == Compat::Strict && content_type_of(&file_name).is_none() => {
             (format!("emoji/images/{file_name}"), What::Plain)
         }
         // Alone, it is the original of itself.

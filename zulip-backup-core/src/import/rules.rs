@@ -30,8 +30,11 @@ const RULES: [(&str, &str, Make); 38] = [
     // No password fits: "!" begins what is no hash.
     ("zerver_userprofile", "password", |_, _| Ok(Value::text(format!("!{}", random::alphanumeric(40)?)))),
     ("zerver_userprofile", "api_key", |_, _| Ok(Value::text(random::alphanumeric(32)?))),
-    // Only converters say it.
-    ("zerver_userprofile", "uuid", |_, row| kept_or(row, "uuid", random::uuid)),
+    // Only converters say it, and make it up.
+    ("zerver_userprofile", "uuid", |making, row| match making.compat {
+        Compat::Strict => kept_or(row, "uuid", random::uuid),
+        Compat::Fixed => Ok(Value::text(random::uuid()?)),
+    }),
     // Nobody has agreed to this server's terms, and nobody has logged in: what `--only-never-logged-in` looks for.
     ("zerver_userprofile", "tos_version", |_, _| Ok(Value::text("-1"))),
     ("zerver_userprofile", "is_staff", |making, row| Ok(power(making, row, "is_staff"))),

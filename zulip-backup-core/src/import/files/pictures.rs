@@ -4,7 +4,7 @@ use std::io::Read;
 
 use crate::images::{self, BadImage, MAX_ORIGINAL};
 use crate::import::attachments::Picture;
-use crate::import::files::{Copied, Target, What};
+use crate::import::files::{Copied, Lacks, Target, What};
 use crate::package::{Member, read_small};
 use crate::uploads::Staging;
 use crate::{Error, Result};
@@ -31,14 +31,19 @@ impl Target {
                 staging.put(self.store, &self.key, content)?;
                 copied.noticed("picture-bad", member, format!("has {} bytes: nothing is made of it", member.size));
             }
-            What::Avatar { user, name, small } => {
+            What::Avatar { user, name, lacks } => {
                 let original = read_small(&member.name, content, MAX_ORIGINAL)?;
                 staging.put(self.store, &self.key, &mut &original[..])?;
+                if *lacks == Lacks::Original {
+                    // What is made of avatars later is made of it.
+                    staging.put(self.store, &format!("{name}.original"), &mut &original[..])?;
+                    copied.files += 1;
+                }
                 match images::avatar(&original) {
                     Ok(made) => {
                         staging.put(self.store, &format!("{name}-medium.png"), &mut &made.medium[..])?;
                         copied.files += 1;
-                        if *small {
+                        if *lacks == Lacks::Small {
                             staging.put(self.store, &format!("{name}.png"), &mut &made.default[..])?;
                             copied.files += 1;
                         }
