@@ -49,7 +49,7 @@ impl Target {
                         }
                     }
                     // The server's own tools can read it, and there is a small one to show until they do.
-                    Err(bad @ BadImage::Unsupported(_)) if !*small => {
+                    Err(bad @ BadImage::Unsupported(_)) if *lacks != Lacks::Small => {
                         copied.noticed("picture-bad", member, format!("{bad}: the large size is missing"));
                     }
                     Err(bad) => {
