@@ -244,3 +244,56 @@ fn a_commit_that_is_refused_leaves_no_file() {
     admin.batch_execute("DROP TRIGGER refuse ON zerver_presencesequence; DROP FUNCTION refuse()").unwrap();
     scene.import(Way::SharedServer { bulk_checks: false }).unwrap();
 }
+
+/// A journal whose import is over for certain goes, and nothing else; any doubt leaves everything where it is.
+#[test]
+fn files_of_an_organisation_that_is_there_stay() {
+    let scene = Scene::new();
+    let realm = scene.import(Way::FirstImport).unwrap().realm_id;
+    let before = scene.state();
+    let mut client = scene.stage.client();
+    // With another uuid as well, so that nothing stands against importing it once more.
+    let rename = "UPDATE zerver_realm SET string_id = 'renamed', uuid = gen_random_uuid() WHERE string_id = 'copy'";
+    client.batch_execute(rename).unwrap();
+    let database: String = client
+        .query_one(
+            "SELECT oid || ' ' || (SELECT system_identifier FROM pg_control_system()) FROM pg_database
+             WHERE datname = current_database()",
+            &[],
+        )
+        .unwrap()
+        .get(0);
+    let mut transaction = |end: &str| -> String {
+        client.batch_execute("BEGIN").unwrap();
+        let id = client.query_one("SELECT pg_current_xact_id()::text", &[]).unwrap().get(0);
+        client.batch_execute(end).unwrap();
+        id
+    };
+    let (committed, aborted) = (transaction("COMMIT"), transaction("ROLLBACK"));
+    let directory = scene.uploads().join(format!(".zulip-backup-import-{realm}"));
+    let journal = |database: &str, transaction: &str| {
+        let entry = serde_json::json!({
+            "format": 1, "realm_id": realm, "subdomain": "copy", "transaction": transaction, "database": database,
+        });
+        entry.to_string()
+    };
+    let cases = [
+        (journal("1 2", &committed), "import-unfinished"),
+        (journal(&database, &aborted), "import-unfinished"),
+        ("{\"format\": 2".to_owned(), "import-unfinished"),
+        (journal(&database, &committed), "import-settled"),
+        // Taken back to an earlier time, the server has yet to reach that number.
+        (journal(&database, "4294967295"), "import-settled"),
+    ];
+    for (text, code) in cases {
+        std::fs::create_dir(&directory).unwrap();
+        std::fs::write(directory.join("import.json"), &text).unwrap();
+        let plan = plan(&scene.stage.host.site().unwrap(), &scene.export, &ImportOptions::to("copy"), &Silent).unwrap();
+        assert!(plan.findings.iter().any(|finding| finding.code == code), "{text}: {plan}");
+        assert_eq!(directory.exists(), code == "import-unfinished", "{text}");
+        if directory.exists() {
+            std::fs::remove_dir_all(&directory).unwrap();
+        }
+        assert_eq!(scene.state().files, before.files, "{text}");
+    }
+}

@@ -174,6 +174,13 @@ pub(crate) fn write_atomically(path: &Utf8Path, content: &[u8]) -> Result<()> {
     output.publish().map(|_| ())
 }
 
+/// Replaces a file by a value as JSON, as [`write_atomically`] does.
+pub(crate) fn write_json(path: &Utf8Path, value: &impl serde::Serialize) -> Result<()> {
+    let text = serde_json::to_vec_pretty(value)
+        .map_err(|error| Error::new(crate::ErrorKind::Io, format!("cannot write {path}")).with_source(error))?;
+    write_atomically(path, &text)
+}
+
 /// Overwrites a file's content and keeps its owner and mode.
 pub(crate) fn overwrite(path: &Utf8Path, content: &[u8]) -> Result<()> {
     let mut file = OpenOptions::new()

@@ -67,32 +67,35 @@ impl ImportPlan {
         let _ = client.batch_execute("SET client_connection_check_interval = '2s'");
         lock_out_others(&mut client, Purpose::Import)?;
         let mut findings = Findings::default();
-        journal::settle(&self.backend, &*self.uploads, &mut client)?
-            .into_iter()
-            .for_each(|finding| findings.push(finding));
+        findings.extend(journal::settle(&self.uploads_dir, &*self.uploads, &mut client)?);
         client.batch_execute("BEGIN").map_err(failed)?;
         let internal = internal::make_where_missing(&mut client)?;
         let (ids, new_clients) = self.reserve(&mut client, progress)?;
         let realm = ids.range(Of::Realm).map_or(0, |(realm, _)| realm);
         let staging = self.uploads.stage(realm, &Journal::name(realm))?;
-        let journal = match Journal::begin(&self.backend, &mut client, realm, &self.subdomain) {
+        let journal = match Journal::begin(&self.uploads_dir, &mut client, realm, &self.subdomain) {
             Ok(journal) => journal,
             Err(error) => return Err(undone(&*staging, error)),
         };
         let run = Run { plan: self, realm, internal, ids, new_clients, staging: &*staging, progress };
         match run.all(&mut client, findings) {
             Ok(outcome) => {
-                journal.end()?;
-                analyze(&mut client, &outcome.loaded);
                 let mut outcome = outcome;
+                if let Err(error) = journal.end() {
+                    let message = format!("could not be removed after the import: {}", error.chain());
+                    let left =
+                        Finding::warning("import-unfinished", self.uploads_dir.join(Journal::name(realm)), message);
+                    outcome.findings.push(left.with_hint("the next import removes it"));
+                }
+                analyze(&mut client, &outcome.loaded);
                 let mut commands = Vec::new();
                 self.caches.flush_into(&mut outcome.findings, &mut commands);
                 Ok(ImportReport::new(self, realm, outcome, commands, begun))
             }
             // Whether it was committed nobody can say whose connection is lost: the next command finds out.
             Err((error, Fate::Unknown)) => Err(error.with_hint(format!(
-                "the connection was lost while the import was being completed: run `zulip-backup realm list`, which shows \
-                 whether {:?} is there, and cleans up",
+                "the connection was lost while the import was being completed: `zulip-backup realm list` shows whether \
+                 {:?} is there, all of it; the next import removes what is left of it otherwise",
                 self.subdomain
             ))),
             Err((error, Fate::Nothing)) => {
@@ -214,7 +217,7 @@ impl Run<'_> {
             Way::SharedServer { .. } => None,
         };
         let shared = match self.plan.way {
-            Way::SharedServer { bulk_checks } => Some(Shared::begin(client, bulk_checks)?),
+            Way::SharedServer { bulk_checks } => Some(Shared::begin(client, bulk_checks, ids)?),
             Way::FirstImport => None,
         };
         watch.lap("prepare");

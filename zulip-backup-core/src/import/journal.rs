@@ -1,20 +1,22 @@
 //! What an import leaves on disk for the next command, should it die: a directory beside the uploads, with a file that
 //! says which transaction it belongs to. The database knows how that ended.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use postgres::Client;
 use serde::{Deserialize, Serialize};
 
-use crate::postgres::{column, error};
-use crate::site::UploadsBackend;
+use crate::postgres::{column, error, identity};
 use crate::uploads::Uploads;
-use crate::{Error, ErrorKind, Finding, Result, fs};
+use crate::{Error, ErrorKind, Finding, Findings, Result, fs};
 
 /// What the directories are called, with the organisation's id behind it.
 const PREFIX: &str = ".zulip-backup-import-";
 
 const FILE: &str = "import.json";
 const LOCK: &str = ".lock";
+
+/// The version of the file's form.
+const FORMAT: u16 = 1;
 
 /// An import on its way.
 #[derive(Debug)]
@@ -25,11 +27,13 @@ pub(super) struct Journal {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
+    format: u16,
     realm_id: i64,
+    /// For people.
     subdomain: String,
     /// `pg_current_xact_id()` of the import's transaction.
     transaction: String,
-    /// The system identifier of the server and the database, in which that number means something.
+    /// The database in which that number means something, and in which alone nobody else has the organisation's id.
     database: String,
 }
 
@@ -40,20 +44,19 @@ impl Journal {
     }
 
     /// Begins one in the directory of the staged files, which is there.
-    pub(super) fn begin(backend: &UploadsBackend, client: &mut Client, realm: i64, subdomain: &str) -> Result<Self> {
-        let directory = uploads_dir(backend)?.join(Self::name(realm));
+    pub(super) fn begin(uploads: &Utf8Path, client: &mut Client, realm: i64, subdomain: &str) -> Result<Self> {
+        let directory = uploads.join(Self::name(realm));
         let lock = fs::LockFile::take(&directory.join(LOCK), "import")?;
         let failed = |failure| error("name the transaction", failure);
         let row = client.query_one("SELECT pg_current_xact_id()::text", &[]).map_err(failed)?;
         let entry = Entry {
+            format: FORMAT,
             realm_id: realm,
             subdomain: subdomain.to_owned(),
             transaction: column(&row, 0)?,
             database: identity(client)?,
         };
-        let text = serde_json::to_vec_pretty(&entry)
-            .map_err(|error| Error::new(ErrorKind::Io, "cannot write the journal").with_source(error))?;
-        fs::write_atomically(&directory.join(FILE), &text)?;
+        fs::write_json(&directory.join(FILE), &entry)?;
         Ok(Self { directory, lock })
     }
 
@@ -64,21 +67,14 @@ impl Journal {
     }
 }
 
-fn uploads_dir(backend: &UploadsBackend) -> Result<&Utf8PathBuf> {
-    match backend {
-        UploadsBackend::Local(local) => Ok(&local.dir),
-        UploadsBackend::S3(_) => Err(Error::new(ErrorKind::Incompatible, "uploads in S3 cannot be written yet")),
-    }
-}
-
-/// Finishes what imports left that are no more: of one whose transaction was committed the directory goes, of any other
-/// all files. What was done comes back. Those that still run are left alone.
+/// Finishes what imports left that are no more: of one whose transaction was committed the directory goes, of one that
+/// was not, all files. What was done comes back. Those that still run are left alone, and with a warning those of which
+/// it is not certain that they can go.
 ///
 /// # Errors
 /// What disk and database answer.
-pub(super) fn settle(backend: &UploadsBackend, uploads: &dyn Uploads, client: &mut Client) -> Result<Vec<Finding>> {
-    let parent = uploads_dir(backend)?;
-    let mut findings = Vec::new();
+pub(super) fn settle(parent: &Utf8Path, uploads: &dyn Uploads, client: &mut Client) -> Result<Findings> {
+    let mut findings = Findings::default();
     if !fs::is_dir(parent) {
         return Ok(findings);
     }
@@ -86,71 +82,86 @@ pub(super) fn settle(backend: &UploadsBackend, uploads: &dyn Uploads, client: &m
         let Some(realm) = name.strip_prefix(PREFIX).and_then(|id| id.parse::<i64>().ok()) else { continue };
         let directory = parent.join(&name);
         let Ok(_lock) = fs::LockFile::take(&directory.join(LOCK), "clean up") else { continue };
-        let path = directory.join(FILE);
-        let entry = match fs::symlink_metadata(&path)? {
-            Some(_) => serde_json::from_slice::<Entry>(&fs::read(&path, 1 << 16)?).ok(),
-            None => None,
-        };
-        match entry.as_ref().map(|entry| ended(client, entry)).transpose()? {
-            Some(Ended::Running) => {
-                return Err(Error::new(
-                    ErrorKind::Locked,
-                    format!("the import of {parent}/{name} is still being ended by the server"),
-                )
-                .with_hint("wait a moment"));
+        let removed =
+            |message: &str| Finding::note("import-settled", format!("files of organisation {realm}"), message);
+        findings.push(match left(client, &directory.join(FILE), realm)? {
+            Left::Unwritten => {
+                // Files go to their places only when their journal is there.
+                fs::remove_tree(&directory)?;
+                removed("of an import that had hardly begun were removed")
             }
-            Some(Ended::Committed) => {
+            Left::Aborted => {
+                uploads.staged(realm, &name).discard()?;
+                removed("of an import that did not end well were removed")
+            }
+            Left::Committed => {
                 fs::remove_tree(&directory)?;
                 let message = "was imported completely by a process that was ended just then";
-                findings.push(Finding::note("import-settled", format!("organisation {realm}"), message));
+                Finding::note("import-settled", format!("organisation {realm}"), message)
             }
-            Some(Ended::Aborted) | None => {
-                uploads.staged(realm, &name).discard()?;
-                let message = "of an import that did not end well were removed";
-                findings.push(Finding::note("import-settled", format!("files of organisation {realm}"), message));
+            Left::Running => {
+                let message = format!("the import of {directory} is still being ended by the server");
+                return Err(Error::new(ErrorKind::Locked, message).with_hint("wait a moment"));
             }
-        }
+            Left::Unsure(why) => {
+                Finding::warning("import-unfinished", directory.as_str(), format!("{why}: nothing was removed"))
+                    .with_hint("see whose files these are, and remove the directory when nobody needs them")
+            }
+        });
     }
     Ok(findings)
 }
 
-/// How a transaction ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
+/// What a process left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Left {
+    /// It was ended before it wrote its journal.
+    Unwritten,
     Committed,
     Aborted,
     Running,
+    /// For this reason.
+    Unsure(String),
 }
 
-fn ended(client: &mut Client, entry: &Entry) -> Result<Ended> {
-    let failed = |failure| error("ask how the import ended", failure);
-    if entry.database == identity(client)? {
-        let status = client.query_one("SELECT pg_xact_status($1::text::xid8)", &[&entry.transaction]);
-        match status.map_err(failed)?.get::<_, Option<&str>>(0) {
-            Some("committed") => return Ok(Ended::Committed),
-            Some("aborted") => return Ok(Ended::Aborted),
-            Some(_) => return Ok(Ended::Running),
-            // Too long ago for the server to know.
-            None => {}
+fn left(client: &mut Client, path: &Utf8Path, realm: i64) -> Result<Left> {
+    let entry = match fs::symlink_metadata(path)? {
+        Some(_) => serde_json::from_slice::<Entry>(&fs::read(path, 1 << 16)?),
+        None => return Ok(Left::Unwritten),
+    };
+    let entry = match entry {
+        Ok(entry) if entry.format == FORMAT && entry.realm_id == realm => entry,
+        Ok(Entry { format, realm_id, .. }) => {
+            return Ok(Left::Unsure(format!(
+                "its journal has format {format} and organisation {realm_id}, expected {FORMAT} and {realm}"
+            )));
         }
+        Err(error) => return Ok(Left::Unsure(format!("its journal is not understood ({error})"))),
+    };
+    if entry.database != identity(client)? {
+        return Ok(Left::Unsure("is of an import into another database".to_owned()));
     }
-    let there = client
-        .query_one(
-            "SELECT EXISTS (SELECT FROM zerver_realm WHERE id = $1::int8 AND string_id = $2)",
-            &[&entry.realm_id, &entry.subdomain],
-        )
-        .map_err(failed)?;
-    Ok(if column(&there, 0)? { Ended::Committed } else { Ended::Aborted })
-}
-
-/// What tells this database from all others.
-fn identity(client: &mut Client) -> Result<String> {
-    let row = client
-        .query_one(
-            "SELECT (SELECT system_identifier FROM pg_control_system())::text || '/' || oid
-             FROM pg_database WHERE datname = current_database()",
-            &[],
-        )
-        .map_err(|failure| error("read the database's identity", failure))?;
-    column(&row, 0)
+    let failed = |failure| error("ask how the import ended", failure);
+    let status: Option<String> = match client.query_one("SELECT pg_xact_status($1::text::xid8)", &[&entry.transaction])
+    {
+        Ok(row) => column(&row, 0)?,
+        // A number that the server has yet to reach: it was taken back to an earlier time.
+        Err(failure) if failure.as_db_error().is_some() => None,
+        Err(failure) => return Err(failed(failure)),
+    };
+    // Organisations are renamed, and their ids stay.
+    let there =
+        client.query_one("SELECT EXISTS (SELECT FROM zerver_realm WHERE id = $1::int8)", &[&realm]).map_err(failed)?;
+    let there: bool = column(&there, 0)?;
+    Ok(match (status.as_deref(), there) {
+        (Some("in progress"), _) => Left::Running,
+        // Without a status it is too long ago for the server to know. Where it is not there it was deleted since, and what
+        // it had went with it.
+        (Some("committed"), _) | (None, true) => Left::Committed,
+        (Some("aborted") | None, false) => Left::Aborted,
+        (Some(other), _) => {
+            let message = format!("the server says {other:?} of its transaction, and has the organisation {realm}");
+            Left::Unsure(message)
+        }
+    })
 }

@@ -85,8 +85,6 @@ pub struct ImportPlan {
     #[serde(skip)]
     pub(super) connection: ConnectOptions,
     #[serde(skip)]
-    pub(super) backend: UploadsBackend,
-    #[serde(skip)]
     pub(super) uploads: Box<dyn Uploads>,
     #[serde(skip)]
     pub(super) avatar_salt: Secret,
@@ -136,11 +134,12 @@ pub fn plan(site: &Site, path: &Utf8Path, options: &ImportOptions, progress: &dy
     reasons.extend(version::compare(&mut client, examined.migrations.as_ref(), &zulip_version)?);
     let incompatible = reasons.at_least(Severity::Error) > 0;
     reasons.extend(collisions::find(&mut client, site, options, &row, &examined.facts)?);
-    journal::settle(&backend, &*uploads, &mut client)?.into_iter().for_each(|finding| reasons.push(finding));
+
     let uploads_dir = match &backend {
         UploadsBackend::Local(local) => local.dir.clone(),
         UploadsBackend::S3(s3) => s3.uploads_bucket.clone().into(),
     };
+    reasons.extend(journal::settle(&uploads_dir, &*uploads, &mut client)?);
     let estimate_bytes = file_bytes(&package)? + (16 << 20);
     let free_bytes = fs::free_bytes(existing(&uploads_dir))?;
     if free_bytes < estimate_bytes {
@@ -190,7 +189,6 @@ pub fn plan(site: &Site, path: &Utf8Path, options: &ImportOptions, progress: &dy
         examined,
         realm: row,
         connection: site.database()?.value.clone(),
-        backend,
         uploads,
         avatar_salt,
         caches: realm::Caches::of(site),

@@ -57,7 +57,7 @@ struct ForeignKey {
 pub(super) struct Shared {
     /// Whether triggers are off: keys are checked for all rows at once then.
     bulk: bool,
-    /// The largest id each table's sequence had given out before.
+    /// The largest id of each table that no new row has.
     before: BTreeMap<String, i64>,
     keys: Vec<ForeignKey>,
 }
@@ -86,7 +86,7 @@ impl Shared {
     ///
     /// # Errors
     /// What the database answers.
-    pub(super) fn begin(client: &mut Client, bulk: bool) -> Result<Self> {
+    pub(super) fn begin(client: &mut Client, bulk: bool, ids: &Ids) -> Result<Self> {
         let failed = |failure| error("prepare the import beside others", failure);
         let mut keys = Vec::new();
         for row in client.query(KEYS, &[]).map_err(failed)? {
@@ -102,7 +102,10 @@ impl Shared {
         if bulk {
             let tables = client.query(SEQUENCES, &[]).map_err(failed)?;
             for row in tables {
-                before.insert(column(&row, 0)?, column(&row, 1)?);
+                let (table, last): (String, i64) = (column(&row, 0)?, column(&row, 1)?);
+                // Ids that were taken already are new rows'.
+                let taken = Of::of_table(&table).and_then(|of| ids.range(of));
+                before.insert(table, taken.map_or(last, |(first, _)| last.min(first - 1)));
             }
             client.batch_execute("SET LOCAL session_replication_role = replica").map_err(failed)?;
         }

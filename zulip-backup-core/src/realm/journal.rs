@@ -63,9 +63,7 @@ impl Place {
             database: identity(client)?,
             files: files.clone(),
         };
-        let text = serde_json::to_vec_pretty(&journal)
-            .map_err(|error| Error::new(ErrorKind::Io, "cannot write the journal").with_source(error))?;
-        fs::write_atomically(&file(directory, realm.0), &text)
+        fs::write_json(&file(directory, realm.0), &journal)
     }
 
     /// Removes the journal of an organisation.
@@ -178,19 +176,12 @@ fn read(path: &Utf8Path) -> Result<Option<Journal>> {
     Err(Error::new(ErrorKind::Incompatible, message).with_path(path))
 }
 
-/// What tells a database from all others: a copy that was made of it has another number, or another name.
+/// What tells a database from all others, and from one that was made anew under the same number.
 fn identity(client: &mut impl postgres::GenericClient) -> Result<String> {
-    let failed = |failure| error("ask which database this is", failure);
-    let row = client
-        .query_one(
-            "SELECT (SELECT oid FROM pg_database WHERE datname = current_database())::text || ' '
-                    || CASE WHEN has_function_privilege('pg_control_system()', 'execute')
-                            THEN (SELECT system_identifier::text FROM pg_control_system()) ELSE '' END
-                    || ' ' || coalesce((SELECT min(uuid::text) FROM zerver_realm WHERE string_id = 'zulipinternal'), '')",
-            &[],
-        )
-        .map_err(failed)?;
-    column(&row, 0)
+    let query = "SELECT coalesce((SELECT min(uuid::text) FROM zerver_realm WHERE string_id = 'zulipinternal'), '')";
+    let row = client.query_one(query, &[]).map_err(|failure| error("ask which server this is", failure))?;
+    let internal: String = column(&row, 0)?;
+    Ok(format!("{} {internal}", crate::postgres::identity(client)?))
 }
 
 fn file(directory: &Utf8Path, realm: i64) -> Utf8PathBuf {
