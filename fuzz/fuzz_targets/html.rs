@@ -2,12 +2,15 @@
 #![no_main]
 #![allow(dead_code)] // the rewriter is the core's own: it is taken in as source
 
-#[path = "../../zulip-backup-core/src/import"]
-mod import {
+#[path = "../../zulip-backup-core/src"]
+mod source {
+    pub(crate) mod ids;
     pub(crate) mod rewrite;
 }
 
-use import::rewrite::{Links, Moved, NewIds, Rewriter};
+use source::ids;
+use source::ids::Of;
+use source::rewrite::{Links, Moved, NewIds, Rewriter};
 use zulip_backup_core::{Error, ErrorKind, Result};
 
 /// Every id is known, and moved by so much.
@@ -18,19 +21,7 @@ impl NewIds for Shift {
         if self.0 > 0 { (2, 31) } else { (31, 2) }
     }
 
-    fn user(&self, old: i64) -> Option<i64> {
-        old.checked_add(self.0)
-    }
-
-    fn stream(&self, old: i64) -> Option<i64> {
-        old.checked_add(self.0)
-    }
-
-    fn user_group(&self, old: i64) -> Option<i64> {
-        old.checked_add(self.0)
-    }
-
-    fn message(&self, old: i64) -> Option<i64> {
+    fn get(&self, _: Of, old: i64) -> Option<i64> {
         old.checked_add(self.0)
     }
 

@@ -16,6 +16,16 @@ pub enum Severity {
     Error,
 }
 
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
 /// One thing noticed about one object, in a form that programs can rely on.
 ///
 /// `code` is a stable kebab-case word; the words in use are listed in `docs/format.md`. `object` names the member,

@@ -20,7 +20,7 @@ pub use space::{free_bytes, same_file_system};
 pub(crate) use tree::{
     Scratch, create_dirs_like, create_new, create_private_dirs, dress, dress_file, exchange, identity, is_mount_point,
     link, may_change, measure, move_entry, move_new, open_regular, overwrite, raw_names, remove_tree, sync_file_system,
-    temp_dir, write_atomically, write_dated, write_json, write_new,
+    temp_dir, write_dated, write_json, write_new,
 };
 pub use unpack::{Attributes, Ownership, Sync, UnpackFile, UnpackOptions, Unpacker, link_stays_inside};
 pub use walk::{FollowedLink, Walk, WalkEntry, WalkKind, open_for_backup};
@@ -143,8 +143,8 @@ pub(crate) fn remove_empty_dir(path: &Utf8Path) -> Result<()> {
 
 /// Writes a private file for a unit test.
 #[cfg(test)]
-pub(crate) fn tests_write(path: &Utf8Path, text: &str) {
+pub(crate) fn tests_write(path: &Utf8Path, content: impl AsRef<[u8]>) {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::write(path, text).unwrap();
+    std::fs::write(path, content).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }

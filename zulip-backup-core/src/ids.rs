@@ -1,7 +1,11 @@
 //! Sets of ids in little memory, and new ids for old ones.
 
+mod of;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
+
+pub(crate) use of::Of;
 
 /// A set of ids: two bytes for each where they are far apart, a bit where they are close together.
 ///

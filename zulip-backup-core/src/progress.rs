@@ -1,9 +1,12 @@
 //! How far a verb has come, told to whoever wants to know.
 
+mod stoppable;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
+pub(crate) use stoppable::Stoppable;
 
 use crate::{Error, Finding, Result};
 

@@ -31,14 +31,14 @@ mod subdomain;
 use std::fmt;
 
 pub(crate) use caches::Caches;
-pub(crate) use deactivation::{Deactivation, SELF_HOSTING_MIGRATION, already};
+pub(crate) use deactivation::{Deactivation, SELF_HOSTING_MIGRATION, already, user_counts};
 pub(crate) use find::{Realm, find};
 pub use list::{RealmList, RealmSummary, list};
 pub(crate) use open::{connect, search_path};
 pub use show::{Channels, FilePresence, RealmDetails, RealmExports, UsersByRole, show};
 pub use subdomain::{Existing, Subdomain};
 
-use crate::{Findings, Severity};
+use crate::Findings;
 
 /// The organisation of the bots that all others share. Nothing works without it.
 pub(crate) const SYSTEM_REALM: &str = "zulipinternal";
@@ -46,8 +46,7 @@ pub(crate) const SYSTEM_REALM: &str = "zulipinternal";
 /// The end of a report, but for its last line.
 fn show_rest(f: &mut fmt::Formatter<'_>, findings: &Findings, next_steps: &[String]) -> fmt::Result {
     for finding in &findings.list {
-        let word = if finding.severity == Severity::Note { "note" } else { "finding" };
-        writeln!(f, "{word:9} {finding}")?;
+        writeln!(f, "{:9} {finding}", finding.severity)?;
     }
     next_steps.iter().try_for_each(|step| writeln!(f, "next      {step}"))
 }

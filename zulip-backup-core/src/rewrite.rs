@@ -34,19 +34,14 @@ use unknown::Tallies;
 pub(crate) use unknown::{Unknown, UnknownKind};
 
 use crate::Result;
+use crate::ids::Of;
 
 /// New ids for old ones, as far as texts name them.
 pub(crate) trait NewIds: Sync {
     /// The organisation's old and new id.
     fn realm(&self) -> (i64, i64);
-    /// A user's new id.
-    fn user(&self, old: i64) -> Option<i64>;
-    /// A channel's new id.
-    fn stream(&self, old: i64) -> Option<i64>;
-    /// A user group's new id.
-    fn user_group(&self, old: i64) -> Option<i64>;
-    /// A message's new id.
-    fn message(&self, old: i64) -> Option<i64>;
+    /// The new id of a user, channel, user group or message.
+    fn get(&self, of: Of, old: i64) -> Option<i64>;
     /// An attachment's new path id: `2/ab/TOKEN/name.txt`, or `2/TOKEN/name.txt` in S3.
     fn upload(&self, old_path_id: &str) -> Option<&str>;
 }
@@ -119,13 +114,14 @@ impl<'a> Rewriter<'a> {
 
     /// The new id, where there is one; one that is not known is counted.
     fn id(&self, kind: UnknownKind, old: i64) -> Option<i64> {
-        let new = match kind {
-            UnknownKind::User => self.ids.user(old),
-            UnknownKind::Stream => self.ids.stream(old),
-            UnknownKind::UserGroup => self.ids.user_group(old),
-            UnknownKind::Message => self.ids.message(old),
+        let of = match kind {
+            UnknownKind::User => Some(Of::User),
+            UnknownKind::Stream => Some(Of::Stream),
+            UnknownKind::UserGroup => Some(Of::UserGroup),
+            UnknownKind::Message => Some(Of::Message),
             UnknownKind::Upload | UnknownKind::Value => None,
         };
+        let new = of.and_then(|of| self.ids.get(of, old));
         if new.is_none() {
             self.tallies.count(kind, Some(old));
         }

@@ -192,6 +192,11 @@ impl Site {
         kept(&self.version, || ZulipVersion::of(&self.host, self.deployment()?, self.runner()))
     }
 
+    /// Where the deployment is, as people name it; a production server's standard place where it is not known.
+    pub(crate) fn deployment_dir(&self) -> &Utf8Path {
+        self.deployment().map_or(Utf8Path::new(deployment::CURRENT), Deployment::named)
+    }
+
     /// The operating system.
     ///
     /// # Errors

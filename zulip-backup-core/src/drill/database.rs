@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use postgres::Client;
 
-use crate::postgres::{applied_migrations, column, error, quote_identifier};
+use crate::postgres::{Behind, OwnedSequence, applied_migrations, column, error};
 use crate::{Finding, Result};
 
 /// Every foreign key, looked up row by row and not taken on trust: rows whose reference leads nowhere. Returns how many
@@ -46,37 +46,13 @@ pub(super) fn foreign_keys(client: &mut Client, found: &mut dyn FnMut(Finding)) 
 
 /// Every sequence that a column takes its values from must be beyond the column's largest value, or the next insert
 /// fails. Returns how many there are.
-///
-/// Zulip's archive tables keep the numbers of the rows that were moved into them and never ask their sequences.
 pub(super) fn sequences(client: &mut Client, found: &mut dyn FnMut(Finding)) -> Result<u64> {
-    let failed = |failure| error("check the sequences", failure);
-    let sequences = client
-        .query(
-            "SELECT s.oid::regclass::text, t.oid::regclass::text, a.attname::text
-             FROM pg_class s JOIN pg_depend d ON d.objid = s.oid AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
-             JOIN pg_class t ON t.oid = d.refobjid AND d.refclassid = 'pg_class'::regclass
-             JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
-             WHERE s.relkind = 'S' AND NOT starts_with(t.relname, 'zerver_archived') ORDER BY 1",
-            &[],
-        )
-        .map_err(failed)?;
+    let sequences = OwnedSequence::all(client)?;
     for sequence in &sequences {
-        let (name, table, key): (String, String, String) =
-            (column(sequence, 0)?, column(sequence, 1)?, column(sequence, 2)?);
-        // A sequence that was never used is at 1 and has not been called: the first value it gives is 1.
-        let query = format!(
-            "SELECT (SELECT max({key}) FROM {table})::int8,
-                    (SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM {name})::int8",
-            key = quote_identifier(&key)
-        );
-        let row = client.query_one(query.as_str(), &[]).map_err(failed)?;
-        let (largest, last): (Option<i64>, i64) = (column(&row, 0)?, column(&row, 1)?);
-        if largest.is_some_and(|largest| largest > last) {
-            found(Finding::error(
-                "sequence-behind",
-                name,
-                format!("is at {last}, but {table}.{key} goes up to {}", largest.unwrap_or_default()),
-            ));
+        if let Some(Behind { last, largest }) = sequence.behind(client)? {
+            let OwnedSequence { name, table, column } = sequence;
+            let message = format!("is at {last}, but {table}.{column} goes up to {largest}");
+            found(Finding::error("sequence-behind", name, message));
         }
     }
     Ok(sequences.len() as u64)

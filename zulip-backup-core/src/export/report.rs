@@ -101,8 +101,7 @@ impl fmt::Display for ExportReport {
             writeln!(f, "realm     deactivated, {sessions} sessions ended")?;
         }
         for finding in &self.findings.list {
-            let word = if finding.severity == Severity::Note { "note" } else { "finding" };
-            writeln!(f, "{word:9} {finding}")?;
+            writeln!(f, "{:9} {finding}", finding.severity)?;
         }
         for step in &self.next_steps {
             writeln!(f, "next      {step}")?;

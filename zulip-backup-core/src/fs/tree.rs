@@ -168,7 +168,7 @@ pub(crate) fn dress_file(path: &Utf8Path, model: &Utf8Path) -> Result<()> {
 }
 
 /// Replaces a file by this content in one step, flushed, with the mode 0600.
-pub(crate) fn write_atomically(path: &Utf8Path, content: &[u8]) -> Result<()> {
+pub(super) fn write_atomically(path: &Utf8Path, content: &[u8]) -> Result<()> {
     let output = Output::create(path, true)?;
     output.file()?.write_all(content).map_err(|error| Error::io("write", path, error))?;
     output.publish().map(|_| ())

@@ -3,7 +3,7 @@
 use postgres::Client;
 use serde::Deserialize;
 
-use crate::import::ids::Of;
+use crate::ids::Of;
 use crate::import::load::Loaded;
 use crate::import::making::Making;
 use crate::package::Package;

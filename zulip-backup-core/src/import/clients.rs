@@ -3,7 +3,8 @@
 use postgres::Client;
 
 use crate::Result;
-use crate::import::ids::{Ids, Of};
+use crate::ids::Of;
+use crate::import::ids::Ids;
 use crate::import::sequences;
 use crate::postgres::{column, error};
 use crate::validate::Facts;

@@ -75,19 +75,10 @@ fn users(client: &mut Client, uuids: &[String], findings: &mut Findings) -> Resu
 
 /// Groups of direct messages are told apart by their members alone.
 fn same_members(facts: &Facts, findings: &mut Findings) {
-    let mut members: HashMap<i64, Vec<i64>> = HashMap::new();
-    for &(recipient, user) in &facts.members {
-        members.entry(recipient).or_default().push(user);
-    }
-    let mut groups: Vec<(i64, i64)> = facts.groups.iter().map(|(&group, &recipient)| (group, recipient)).collect();
-    groups.sort_unstable();
     let mut seen: HashMap<Vec<i64>, i64> = HashMap::new();
-    for (group, recipient) in groups {
-        let mut of_group = members.remove(&recipient).unwrap_or_default();
-        of_group.sort_unstable();
-        of_group.dedup();
-        let who = format!("{of_group:?}");
-        if let Some(other) = seen.insert(of_group, group) {
+    for (group, members) in facts.group_members() {
+        let who = format!("{members:?}");
+        if let Some(other) = seen.insert(members, group) {
             let message = format!("has the members {who}, as group {other} has: nothing tells them apart");
             findings.push(Finding::error("value-duplicate", format!("realm.json zerver_huddle {group}"), message));
         }

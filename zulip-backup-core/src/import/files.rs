@@ -7,10 +7,11 @@ use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::sync::{Mutex, PoisonError};
 
+use crate::ids::Of;
 use crate::images::content_type_of;
 use crate::import::attachments::Picture;
 use crate::import::files::names::{base_name, sanitized};
-use crate::import::ids::{Ids, Of};
+use crate::import::ids::Ids;
 use crate::import::random;
 use crate::package::{Compat, Listing, Member, Package};
 use crate::uploads::{AvatarName, Staging, Store};

@@ -3,14 +3,15 @@
 use postgres::Client;
 use serde_json::{Value, json};
 
-use crate::Result;
+use crate::ids::Of;
 use crate::import::files::Copied;
-use crate::import::ids::{Ids, Of};
+use crate::import::ids::Ids;
 use crate::import::insert::audit;
 use crate::import::internal::REALM_CREATED;
 use crate::import::messages::Seen;
 use crate::postgres::{column, error};
 use crate::validate::Facts;
+use crate::{Result, realm};
 
 /// Audit-log events.
 const AVATAR_CHANGED: i64 = 123;
@@ -124,27 +125,9 @@ pub(super) fn creation(client: &mut Client, realm: i64) -> Result<()> {
 pub(super) fn audit_log(client: &mut Client, realm: i64, old_plan: i64) -> Result<()> {
     let extra = json!({"old_value": old_plan, "new_value": SELF_HOSTED});
     audit(client, realm, PLAN_CHANGED, json!({"extra_data": extra}))?;
-    let extra = user_counts(client, realm)?;
+    let counts = realm::user_counts(client, realm)?;
+    let extra = serde_json::from_str(&counts).unwrap_or(Value::Null);
     audit(client, realm, REALM_IMPORTED, json!({"extra_data": extra}))
-}
-
-/// Active people by their roles, and active bots, as the audit log has them.
-fn user_counts(client: &mut Client, realm: i64) -> Result<Value> {
-    let row = client
-        .query_one(
-            "SELECT jsonb_build_object('10', jsonb_build_object(
-                 '11', jsonb_build_object('100', count(*) FILTER (WHERE NOT is_bot AND role = 100),
-                                          '200', count(*) FILTER (WHERE NOT is_bot AND role = 200),
-                                          '300', count(*) FILTER (WHERE NOT is_bot AND role = 300),
-                                          '400', count(*) FILTER (WHERE NOT is_bot AND role = 400),
-                                          '600', count(*) FILTER (WHERE NOT is_bot AND role = 600)),
-                 '12', count(*) FILTER (WHERE is_bot)))::text
-             FROM zerver_userprofile WHERE realm_id = $1::int8 AND is_active",
-            &[&realm],
-        )
-        .map_err(|failure| error("count the organisation's users", failure))?;
-    let text: String = column(&row, 0)?;
-    Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
 }
 
 /// On a server whose statistics were never counted, says up to where the imported ones go: the first count would otherwise

@@ -5,56 +5,8 @@ use std::collections::HashMap;
 use postgres::Client;
 
 use crate::Result;
-use crate::ids::{IdIndex, IdSet, Numbers};
+use crate::ids::{IdIndex, IdSet, Numbers, Of};
 use crate::import::sequences;
-
-/// The tables whose ids other rows name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Of {
-    Realm,
-    Stream,
-    User,
-    /// Both `zerver_usergroup` and `zerver_namedusergroup`, which share their ids.
-    UserGroup,
-    Client,
-    Recipient,
-    Huddle,
-    Message,
-    Emoji,
-    ProfileField,
-    ScheduledMessage,
-    Attachment,
-}
-
-/// All of them, by their places.
-const ALL: [(Of, &str); 12] = [
-    (Of::Realm, "zerver_realm"),
-    (Of::Stream, "zerver_stream"),
-    (Of::User, "zerver_userprofile"),
-    (Of::UserGroup, "zerver_usergroup"),
-    (Of::Client, "zerver_client"),
-    (Of::Recipient, "zerver_recipient"),
-    (Of::Huddle, "zerver_huddle"),
-    (Of::Message, "zerver_message"),
-    (Of::Emoji, "zerver_realmemoji"),
-    (Of::ProfileField, "zerver_customprofilefield"),
-    (Of::ScheduledMessage, "zerver_scheduledmessage"),
-    (Of::Attachment, "zerver_attachment"),
-];
-
-impl Of {
-    /// Of a table's name; `None` for one whose ids nobody names.
-    pub(super) fn of_table(table: &str) -> Option<Self> {
-        if table == "zerver_namedusergroup" {
-            return Some(Self::UserGroup);
-        }
-        ALL.iter().find(|(_, name)| *name == table).map(|(of, _)| *of)
-    }
-
-    pub(super) fn table(self) -> &'static str {
-        ALL[self as usize].1
-    }
-}
 
 /// The new ids of one table's rows, in the order of the old ones.
 #[derive(Debug, Default)]
@@ -79,9 +31,9 @@ impl IdMap {
 /// New ids for old ones, for all tables. Memory: two bytes for each, at most, where they are close together.
 #[derive(Debug, Default)]
 pub(super) struct Ids {
-    maps: [IdMap; ALL.len()],
+    maps: [IdMap; Of::COUNT],
     /// Bots that all organisations share, and their recipients: by the export's ids those of this server.
-    shared: [HashMap<i64, i64>; ALL.len()],
+    shared: [HashMap<i64, i64>; Of::COUNT],
 }
 
 impl Ids {

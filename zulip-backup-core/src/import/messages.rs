@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use crate::ids::Of;
 use crate::import::load::{Copy, Loaded, Target, in_file, sound};
 use crate::import::making::Making;
 use crate::package::{Go, Item, Package, RowReader, message_file_number, read_small};
@@ -108,7 +109,7 @@ impl Worker<'_> {
     }
 
     fn note(&self, row: &RowParser<'_>, seen: &mut Seen) {
-        let new = row.integer("id").and_then(|id| self.making.ids.get(crate::import::ids::Of::Message, id));
+        let new = row.integer("id").and_then(|id| self.making.ids.get(Of::Message, id));
         if let (Some(recipient), Some(new), crate::rows::Cell::Float(sent)) =
             (row.integer("recipient"), new, row.get("date_sent"))
         {

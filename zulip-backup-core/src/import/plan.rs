@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::import::load::is_written;
 use crate::import::way::{self, Way};
-use crate::import::{ImportOptions, collisions, journal, version};
+use crate::import::{ImportOptions, collisions, journal, reserve, version};
 use crate::package::{Compat, Kind, Package};
 use crate::postgres::ConnectOptions;
 use crate::schema::{ExportSchema, compare_live};
@@ -21,9 +21,6 @@ use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Secret, Sever
 
 /// What the server's lists show a connection of this process as.
 pub(super) const APPLICATION: &str = "zulip-backup import";
-
-/// The deployment of a production server, where it is not known.
-const STANDARD: &str = "/home/zulip/deployments/current";
 
 /// What an import will do, before anything is done. This is the dry run.
 #[derive(Debug, Serialize)]
@@ -118,8 +115,12 @@ pub(super) struct RealmRow {
 pub fn plan(site: &Site, path: &Utf8Path, options: &ImportOptions, progress: &dyn Progress) -> Result<ImportPlan> {
     let schema = ExportSchema::latest()?;
     let mut client = realm::connect(site, APPLICATION)?;
-    let backend = site.uploads()?.value.clone();
-    let uploads = uploads::open(&backend)?;
+    let backend = &site.uploads()?.value;
+    let uploads = uploads::open(backend)?;
+    let uploads_dir = match backend {
+        UploadsBackend::Local(local) => local.dir.clone(),
+        UploadsBackend::S3(s3) => s3.uploads_bucket.clone().into(),
+    };
     let package = Package::open(path)?;
     let jobs = process::threads(options.jobs.unwrap_or(0));
     let (report, examined) = examine(&package, &ValidateOptions::default().jobs(jobs.get()), progress)?;
@@ -134,11 +135,6 @@ pub fn plan(site: &Site, path: &Utf8Path, options: &ImportOptions, progress: &dy
     reasons.extend(version::compare(&mut client, examined.migrations.as_ref(), &zulip_version)?);
     let incompatible = reasons.at_least(Severity::Error) > 0;
     reasons.extend(collisions::find(&mut client, site, options, &row, &examined.facts)?);
-
-    let uploads_dir = match &backend {
-        UploadsBackend::Local(local) => local.dir.clone(),
-        UploadsBackend::S3(s3) => s3.uploads_bucket.clone().into(),
-    };
     reasons.extend(journal::settle(&uploads_dir, &*uploads, &mut client)?);
     let estimate_bytes = file_bytes(&package)? + (16 << 20);
     let free_bytes = fs::free_bytes(existing(&uploads_dir))?;
@@ -169,7 +165,7 @@ pub fn plan(site: &Site, path: &Utf8Path, options: &ImportOptions, progress: &dy
         exported_string_id: row.string_id.clone(),
         subdomain: options.subdomain.clone(),
         active: !row.deactivated,
-        reserved_ids: super::execute::reserved(&examined),
+        reserved_ids: reserve::counts(&examined),
         rows,
         files: report.files,
         bytes: report.bytes,
@@ -192,7 +188,7 @@ pub fn plan(site: &Site, path: &Utf8Path, options: &ImportOptions, progress: &dy
         uploads,
         avatar_salt,
         caches: realm::Caches::of(site),
-        manage: site.deployment().map_or(STANDARD, |deployment| deployment.named().as_str()).to_owned(),
+        manage: format!("{}/manage.py", site.deployment_dir()),
     })
 }
 
@@ -252,9 +248,6 @@ impl fmt::Display for ImportPlan {
         writeln!(f, "way       {}: {} ({} jobs)", self.way, self.way_because, self.jobs)?;
         writeln!(f, "uploads   {}", self.uploads_dir)?;
         write!(f, "space     at most {} of {} free", bytes(self.estimate_bytes), bytes(self.free_bytes))?;
-        self.findings.iter().try_for_each(|finding| {
-            let word = if finding.severity == Severity::Note { "note" } else { "warning" };
-            write!(f, "\n{word:8}  {finding}")
-        })
+        self.findings.iter().try_for_each(|finding| write!(f, "\n{:8}  {finding}", finding.severity))
     }
 }

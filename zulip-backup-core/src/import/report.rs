@@ -7,7 +7,7 @@ use std::time::Instant;
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
-use crate::import::execute::Outcome;
+use crate::import::run::Outcome;
 use crate::import::{ImportPlan, Way};
 use crate::units::seconds;
 use crate::{Finding, Severity};
@@ -102,7 +102,7 @@ impl ImportReport {
 
 /// In the order they are done.
 fn next_steps(plan: &ImportPlan, commands: Vec<String>) -> Vec<NextStep> {
-    let manage = format!("{}/manage.py", plan.manage);
+    let manage = &plan.manage;
     let realm = if plan.subdomain.is_empty() { "''" } else { &plan.subdomain };
     let step = |what: &str, command: Option<String>| NextStep { what: what.to_owned(), command };
     let mut steps = vec![
@@ -140,8 +140,7 @@ fn next_steps(plan: &ImportPlan, commands: Vec<String>) -> Vec<NextStep> {
 impl fmt::Display for ImportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {
-            let word = if finding.severity == Severity::Note { "note" } else { "warning" };
-            writeln!(f, "{word:8}  {finding}")?;
+            writeln!(f, "{:8}  {finding}", finding.severity)?;
         }
         let count = |table: &str| self.rows.get(table).copied().unwrap_or(0);
         writeln!(f, "realm     {:?} (id {})", self.subdomain, self.realm_id)?;

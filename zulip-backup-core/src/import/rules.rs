@@ -1,6 +1,6 @@
 //! The columns whose values are not simply the export's, or the new ids of what those name.
 
-use crate::import::ids::Of;
+use crate::ids::Of;
 use crate::import::making::Making;
 use crate::import::random;
 use crate::import::table::Missing;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use postgres::Client;
 
-use crate::import::ids::{Ids, Of};
-use crate::postgres::{column, error, quote_identifier};
+use crate::ids::Of;
+use crate::import::ids::Ids;
+use crate::postgres::{ForeignKey, OwnedSequence, column, error, quote_identifier};
 use crate::validate::{Facts, Standing};
 use crate::{Error, ErrorKind, Progress, Result, Task};
 
@@ -42,16 +43,6 @@ fn missing(email: &str) -> Error {
         .with_hint("manage.py create_realm_internal_bots makes the bots of the system")
 }
 
-/// A foreign key.
-#[derive(Debug)]
-struct ForeignKey {
-    table: String,
-    column: String,
-    references: String,
-    referenced: String,
-    name: String,
-}
-
 /// An import beside others.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -62,25 +53,6 @@ pub(super) struct Shared {
     keys: Vec<ForeignKey>,
 }
 
-const KEYS: &str = "
-    SELECT c.conrelid::regclass::text, a.attname::text, c.confrelid::regclass::text, f.attname::text, quote_ident(c.conname)
-    FROM pg_constraint c
-    JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
-    JOIN pg_attribute f ON f.attrelid = c.confrelid AND f.attnum = c.confkey[1]
-    WHERE c.contype = 'f' AND cardinality(c.conkey) = 1
-      AND c.connamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'zerver_realm'::regclass)
-    ORDER BY 1, 2";
-
-/// Where the sequences of the tables' ids are.
-const SEQUENCES: &str = "
-    SELECT t.relname::text, coalesce(pg_sequence_last_value(s.oid), 0)
-    FROM pg_depend d
-    JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
-    JOIN pg_class t ON t.oid = d.refobjid
-    JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid AND a.attname = 'id'
-    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
-      AND t.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'zerver_realm'::regclass)";
-
 impl Shared {
     /// Begins one.
     ///
@@ -88,24 +60,14 @@ impl Shared {
     /// What the database answers.
     pub(super) fn begin(client: &mut Client, bulk: bool, ids: &Ids) -> Result<Self> {
         let failed = |failure| error("prepare the import beside others", failure);
-        let mut keys = Vec::new();
-        for row in client.query(KEYS, &[]).map_err(failed)? {
-            keys.push(ForeignKey {
-                table: column(&row, 0)?,
-                column: column(&row, 1)?,
-                references: column(&row, 2)?,
-                referenced: column(&row, 3)?,
-                name: column(&row, 4)?,
-            });
-        }
+        let keys = ForeignKey::all(client)?;
         let mut before = BTreeMap::new();
         if bulk {
-            let tables = client.query(SEQUENCES, &[]).map_err(failed)?;
-            for row in tables {
-                let (table, last): (String, i64) = (column(&row, 0)?, column(&row, 1)?);
+            for sequence in OwnedSequence::all(client)?.into_iter().filter(|sequence| sequence.column == "id") {
                 // Ids that were taken already are new rows'.
-                let taken = Of::of_table(&table).and_then(|of| ids.range(of));
-                before.insert(table, taken.map_or(last, |(first, _)| last.min(first - 1)));
+                let taken = Of::of_table(&sequence.table).and_then(|of| ids.range(of));
+                let last = sequence.last(client)?;
+                before.insert(sequence.table, taken.map_or(last, |(first, _)| last.min(first - 1)));
             }
             client.batch_execute("SET LOCAL session_replication_role = replica").map_err(failed)?;
         }
@@ -124,8 +86,8 @@ impl Shared {
     /// What the database answers.
     pub(super) fn messages_follow(&self, client: &mut Client) -> Result<()> {
         let keys =
-            self.keys.iter().filter(|key| MESSAGES.contains(&key.table.as_str()) && key.references != "zerver_client");
-        let names: Vec<&str> = keys.map(|key| key.name.as_str()).collect();
+            self.keys.iter().filter(|key| MESSAGES.contains(&key.table.as_str()) && key.parent != "zerver_client");
+        let names: Vec<String> = keys.map(|key| quote_identifier(&key.name)).collect();
         if self.bulk || names.is_empty() {
             return Ok(());
         }
@@ -150,17 +112,17 @@ impl Shared {
             progress.advance(TASK, 1);
             // A half of another table has no id of its own, and few rows.
             let newer = self.before.get(&key.table).map_or(String::new(), |before| format!("AND n.id > {before}"));
-            let (column_name, referenced) = (quote_identifier(&key.column), quote_identifier(&key.referenced));
+            let (column_name, referenced) = (quote_identifier(&key.column), quote_identifier(&key.parent_column));
             let statement = format!(
                 "SELECT n.{column_name}::int8 FROM {table} n
                  WHERE n.xmin = pg_current_xact_id()::xid {newer} AND n.{column_name} IS NOT NULL
                    AND NOT EXISTS (SELECT FROM {references} r WHERE r.{referenced} = n.{column_name}) LIMIT 1",
                 table = key.table,
-                references = key.references,
+                references = key.parent,
             );
             if let Some(row) = client.query_opt(&statement, &[]).map_err(failed)? {
                 let found: i64 = column(&row, 0)?;
-                let message = format!("{}.{} is {found}, which {} has not", key.table, key.column, key.references);
+                let message = format!("{}.{} is {found}, which {} has not", key.table, key.column, key.parent);
                 return Err(Error::new(ErrorKind::Damaged, message));
             }
         }

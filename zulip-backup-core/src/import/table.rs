@@ -1,6 +1,6 @@
 //! What becomes of the rows of one list.
 
-use crate::import::ids::Of;
+use crate::ids::Of;
 use crate::import::making::Making;
 use crate::import::rules::{self, Make};
 use crate::import::value::Value;

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::Result;
+use crate::ids::Of;
 use crate::images::content_type_of;
-use crate::import::ids::{Ids, Of};
+use crate::import::ids::Ids;
 use crate::import::making::Making;
 use crate::import::value::Value;
 use crate::package::Package;
@@ -27,20 +28,8 @@ impl NewIds for Names<'_> {
         self.realm
     }
 
-    fn user(&self, old: i64) -> Option<i64> {
-        self.ids.get(Of::User, old)
-    }
-
-    fn stream(&self, old: i64) -> Option<i64> {
-        self.ids.get(Of::Stream, old)
-    }
-
-    fn user_group(&self, old: i64) -> Option<i64> {
-        self.ids.get(Of::UserGroup, old)
-    }
-
-    fn message(&self, old: i64) -> Option<i64> {
-        self.ids.get(Of::Message, old)
+    fn get(&self, of: Of, old: i64) -> Option<i64> {
+        self.ids.get(of, old)
     }
 
     fn upload(&self, old_path_id: &str) -> Option<&str> {

@@ -1,13 +1,13 @@
 //! The last look before an import becomes visible: whatever is wrong here undoes all of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use postgres::Client;
 
-use crate::import::execute::group_hash;
-use crate::import::ids::{Ids, Of};
+use crate::import::huddles;
+use crate::import::ids::Ids;
 use crate::import::load::Loaded;
-use crate::postgres::{column, error};
+use crate::postgres::{Behind, OwnedSequence, column, error};
 use crate::validate::Examined;
 use crate::{Error, ErrorKind, Finding, Result};
 
@@ -91,7 +91,7 @@ pub(super) fn check(client: &mut Client, examined: &Examined, ids: &Ids, realm: 
             wrong(table, format!("{what}: {}", rows.join(", ")));
         }
     }
-    for (id, hash) in groups(client, ids, examined)? {
+    for (id, hash) in huddles::wrong(client, ids, &examined.facts)? {
         wrong("zerver_huddle", format!("group {id} has the hash {hash}, which its members do not have"));
     }
     let row = client
@@ -111,55 +111,17 @@ pub(super) fn check(client: &mut Client, examined: &Examined, ids: &Ids, realm: 
     if queued < messages {
         wrong("fts_update_log", format!("{queued} messages are queued for the search index, expected {messages}"));
     }
-    for table in loaded.iter().map(|loaded| loaded.table.as_str()) {
-        if let Some(message) = sequence(client, table)? {
-            wrong(table, message);
+    for sequence in OwnedSequence::all(client)? {
+        let written = loaded.iter().any(|loaded| loaded.table == sequence.table);
+        if let Some(Behind { last, largest }) = if written { sequence.behind(client)? } else { None } {
+            wrong(
+                &sequence.table,
+                format!("the largest {} is {largest}, and its sequence is at {last}", sequence.column),
+            );
         }
     }
     if reasons.is_empty() {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Damaged, "what was written is not what the export holds").with_reasons(reasons))
-}
-
-/// Groups whose hash is not of their members.
-fn groups(client: &mut Client, ids: &Ids, examined: &Examined) -> Result<Vec<(i64, String)>> {
-    let new: Vec<i64> = examined.facts.groups.keys().filter_map(|old| ids.get(Of::Huddle, *old)).collect();
-    let rows = client
-        .query(
-            "SELECT h.id, h.huddle_hash::text, array_agg(DISTINCT s.user_profile_id::int8 ORDER BY s.user_profile_id::int8)
-             FROM zerver_huddle h LEFT JOIN zerver_subscription s ON s.recipient_id = h.recipient_id
-             WHERE h.id = ANY ($1::int8[]) GROUP BY h.id",
-            &[&new],
-        )
-        .map_err(|failure| error("check the groups of direct messages", failure))?;
-    let mut found: HashMap<i64, String> = HashMap::new();
-    for row in &rows {
-        let members: Vec<Option<i64>> = column(row, 2)?;
-        let hash: String = column(row, 1)?;
-        if group_hash(&members.into_iter().flatten().collect::<Vec<_>>()) != hash {
-            found.insert(column(row, 0)?, hash);
-        }
-    }
-    Ok(found.into_iter().collect())
-}
-
-/// Whether a table has an id that its sequence has yet to give out.
-fn sequence(client: &mut Client, table: &str) -> Result<Option<String>> {
-    let failed = |failure| error("check the sequences", failure);
-    let statement = format!("SELECT pg_sequence_last_value(pg_get_serial_sequence('{table}', 'id')::regclass)");
-    let Ok(row) = client.query_one(
-        "SELECT count(*) FROM pg_attribute WHERE attrelid = $1::text::regclass AND attname = 'id'",
-        &[&table],
-    ) else {
-        return Ok(None);
-    };
-    if column::<i64>(&row, 0)? == 0 {
-        return Ok(None);
-    }
-    let last: Option<i64> = column(&client.query_one(&statement, &[]).map_err(failed)?, 0)?;
-    let largest = client.query_one(&format!("SELECT max(id)::int8 FROM {table}"), &[]).map_err(failed)?;
-    let largest: Option<i64> = column(&largest, 0)?;
-    Ok((largest > last)
-        .then(|| format!("the largest id is {}, and its sequence is at {}", largest.unwrap_or(0), last.unwrap_or(0))))
 }

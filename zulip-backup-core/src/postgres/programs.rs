@@ -185,7 +185,7 @@ mod tests {
         rustix::fs::mkdir(directory.as_std_path(), 0o755.into()).unwrap();
         for program in ["pg_dump", "pg_restore", "postgres", "initdb"] {
             let path = directory.join(program);
-            crate::fs::tests_write(&path, &format!("#!/bin/sh\necho '{program} (PostgreSQL) {version}'\n"));
+            crate::fs::tests_write(&path, format!("#!/bin/sh\necho '{program} (PostgreSQL) {version}'\n"));
             let mode = std::fs::Permissions::from_mode(0o755);
             crate::fs::open(&path).unwrap().set_permissions(mode).unwrap();
         }

@@ -4,9 +4,6 @@ use crate::memcached::Memcached;
 use crate::site::Site;
 use crate::{Finding, Findings};
 
-/// The script of a production server, where its deployment is not known.
-const STANDARD: &str = "/home/zulip/deployments/current";
-
 /// A server's caches, or why they cannot be reached. Looked for before anything is changed, emptied afterwards.
 #[derive(Clone, Debug)]
 pub(crate) struct Caches {
@@ -17,10 +14,9 @@ pub(crate) struct Caches {
 impl Caches {
     /// Looks for them. That they cannot be known is no error: a command can be run instead.
     pub(crate) fn of(site: &Site) -> Self {
-        let deployment = site.deployment().map_or(STANDARD, |deployment| deployment.named().as_str());
         Self {
             found: site.memcached().map_err(|error| error.chain()),
-            command: format!("{deployment}/scripts/setup/flush-memcached"),
+            command: format!("{}/scripts/setup/flush-memcached", site.deployment_dir()),
         }
     }
 

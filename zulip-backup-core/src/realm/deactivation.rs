@@ -1,6 +1,6 @@
 //! What a deactivation and its opposite are in the database.
 
-use postgres::{Client, Transaction};
+use postgres::{Client, GenericClient, Transaction};
 
 use crate::postgres::{column, error};
 use crate::realm::sessions::end_sessions;
@@ -102,23 +102,37 @@ pub(super) fn reactivate(transaction: &mut Transaction<'_>, realm: i64) -> Resul
 
 /// Upstream's line in the audit log: how many people with each role there were, and bots. Its id comes back.
 fn log(transaction: &mut Transaction<'_>, realm: i64, event: i16, reason: Option<&str>) -> Result<i64> {
+    let counts = user_counts(transaction, realm)?;
     let row = transaction
         .query_one(
             "INSERT INTO zerver_realmauditlog (realm_id, event_type, event_time, backfilled, extra_data)
-             SELECT $1::int8, $2, now(), false, jsonb_build_object(
-                 '10', jsonb_build_object(
-                     '11', jsonb_build_object('100', count(*) FILTER (WHERE NOT is_bot AND role = 100),
-                         '200', count(*) FILTER (WHERE NOT is_bot AND role = 200),
-                         '300', count(*) FILTER (WHERE NOT is_bot AND role = 300),
-                         '400', count(*) FILTER (WHERE NOT is_bot AND role = 400),
-                         '600', count(*) FILTER (WHERE NOT is_bot AND role = 600)),
-                     '12', count(*) FILTER (WHERE is_bot)))
-                 || CASE WHEN $3::text IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('deactivation_reason', $3::text) END
-             FROM zerver_userprofile WHERE realm_id = $1::int8 AND is_active
+             SELECT $1::int8, $2, now(), false, $3::text::jsonb
+                 || CASE WHEN $4::text IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('deactivation_reason', $4::text) END
              RETURNING id",
-            &[&realm, &event, &reason],
+            &[&realm, &event, &counts, &reason],
         )
         .map_err(|failure| error("write to the audit log", failure))?;
+    column(&row, 0)
+}
+
+/// Active people by their roles, and active bots, as the audit log has them: a JSON object.
+///
+/// # Errors
+/// What the database answers.
+pub(crate) fn user_counts(client: &mut impl GenericClient, realm: i64) -> Result<String> {
+    let row = client
+        .query_one(
+            "SELECT jsonb_build_object('10', jsonb_build_object(
+                 '11', jsonb_build_object('100', count(*) FILTER (WHERE NOT is_bot AND role = 100),
+                                          '200', count(*) FILTER (WHERE NOT is_bot AND role = 200),
+                                          '300', count(*) FILTER (WHERE NOT is_bot AND role = 300),
+                                          '400', count(*) FILTER (WHERE NOT is_bot AND role = 400),
+                                          '600', count(*) FILTER (WHERE NOT is_bot AND role = 600)),
+                 '12', count(*) FILTER (WHERE is_bot)))::text
+             FROM zerver_userprofile WHERE realm_id = $1::int8 AND is_active",
+            &[&realm],
+        )
+        .map_err(|failure| error("count the organisation's users", failure))?;
     column(&row, 0)
 }
 

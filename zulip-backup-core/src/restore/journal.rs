@@ -114,9 +114,7 @@ impl Journal {
 
     /// Writes it, complete or not at all, and on the disk when this returns.
     pub(super) fn save(&self, directory: &Utf8Path) -> Result<()> {
-        let text = serde_json::to_vec_pretty(self)
-            .map_err(|error| Error::new(ErrorKind::Io, "cannot write the journal").with_source(error))?;
-        fs::write_atomically(&file(directory), &text)
+        fs::write_json(&file(directory), self)
     }
 
     /// Removes it.

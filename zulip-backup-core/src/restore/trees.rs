@@ -225,8 +225,8 @@ mod tests {
         let mut tree = TreeMove::plan(TreeKind::Uploads, &target, "1", inside).unwrap();
         fs::create_private_dirs(&tree.staged).unwrap();
         for (directory, era) in [(&target, "old"), (&tree.staged, "new")] {
-            fs::write_atomically(&directory.join("same"), era.as_bytes()).unwrap();
-            fs::write_atomically(&directory.join(era), b"x").unwrap();
+            fs::tests_write(&directory.join("same"), era);
+            fs::tests_write(&directory.join(era), "x");
         }
         tree.new = fs::identity(&tree.staged).unwrap();
         tree

@@ -10,6 +10,7 @@ mod tokens;
 use std::collections::BTreeMap;
 
 use super::{Links, NewIds, Rewriter, UnknownKind};
+use crate::ids::Of;
 
 /// Ids are moved by a number of their kind, where `known` says that they are known.
 pub(super) struct Shift {
@@ -34,10 +35,6 @@ impl Shift {
             uploads: uploads.map(|(old, new)| (old.to_owned(), new.to_owned())).into(),
         }
     }
-
-    fn shifted(&self, kind: usize, old: i64) -> Option<i64> {
-        (self.known)(old).then(|| old.checked_add(self.by[kind])).flatten()
-    }
 }
 
 impl NewIds for Shift {
@@ -45,20 +42,9 @@ impl NewIds for Shift {
         self.realm
     }
 
-    fn user(&self, old: i64) -> Option<i64> {
-        self.shifted(0, old)
-    }
-
-    fn stream(&self, old: i64) -> Option<i64> {
-        self.shifted(1, old)
-    }
-
-    fn user_group(&self, old: i64) -> Option<i64> {
-        self.shifted(2, old)
-    }
-
-    fn message(&self, old: i64) -> Option<i64> {
-        self.shifted(3, old)
+    fn get(&self, of: Of, old: i64) -> Option<i64> {
+        let kind = [Of::User, Of::Stream, Of::UserGroup, Of::Message].iter().position(|named| *named == of)?;
+        (self.known)(old).then(|| old.checked_add(self.by[kind])).flatten()
     }
 
     fn upload(&self, old_path_id: &str) -> Option<&str> {

@@ -294,15 +294,7 @@ impl fmt::Display for SiteReport {
         if let Some(config) = &self.config_file {
             writeln!(f, "{:<14} {} (from {})", "config file", config.value, config.origin)?;
         }
-        self.findings.list.iter().try_for_each(|finding| writeln!(f, "{}: {finding}", severity(finding)))
-    }
-}
-
-fn severity(finding: &Finding) -> &'static str {
-    match finding.severity {
-        crate::Severity::Note => "note",
-        crate::Severity::Warning => "warning",
-        crate::Severity::Error => "error",
+        self.findings.list.iter().try_for_each(|finding| writeln!(f, "{}: {finding}", finding.severity))
     }
 }
 

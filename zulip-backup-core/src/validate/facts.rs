@@ -1,6 +1,6 @@
 //! What the files beside the messages say, as far as something else is judged by it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::ids::IdSet;
@@ -203,6 +203,16 @@ impl Facts {
         if let Some(recipient) = recipient {
             self.bot_recipients.insert(recipient, id);
         }
+    }
+
+    /// The members of every group of direct messages, in order.
+    pub(crate) fn group_members(&self) -> BTreeMap<i64, Vec<i64>> {
+        let mut members: HashMap<i64, BTreeSet<i64>> = HashMap::new();
+        for &(recipient, user) in &self.members {
+            members.entry(recipient).or_default().insert(user);
+        }
+        let of = |recipient| members.get(recipient).map(|of| of.iter().copied().collect()).unwrap_or_default();
+        self.groups.iter().map(|(&group, recipient)| (group, of(recipient))).collect()
     }
 
     fn subscription(&mut self, row: &RowParser<'_>, id: i64) {

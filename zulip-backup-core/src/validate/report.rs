@@ -53,12 +53,7 @@ impl ValidateReport {
 impl fmt::Display for ValidateReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings.list {
-            let word = match finding.severity {
-                Severity::Note => "note",
-                Severity::Warning => "warning",
-                Severity::Error => "error",
-            };
-            writeln!(f, "{word:8}  {finding}")?;
+            writeln!(f, "{:8}  {finding}", finding.severity)?;
         }
         for count in self.findings.counts.iter().filter(|count| count.count > Findings::LIMIT) {
             writeln!(f, "          … {} of {} in all", count.count, count.code)?;

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use crate::Result;
 use crate::diff::renumbered::index::Index;
 use crate::diff::renumbered::learn::Known;
-use crate::diff::renumbered::numbers::Of;
 use crate::diff::renumbered::rules::{MADE_PICTURES, NOT_COMPARED};
 use crate::diff::report::{Difference, Excerpt, NameDifference};
+use crate::ids::Of;
 use crate::package::{Item, RowReader};
 
 /// What a file is in both exports, however it is named.

@@ -7,7 +7,8 @@ use crate::diff::hash::{hash, mix, text};
 use crate::diff::index::{TASK, broken, list_file};
 use crate::diff::renumbered::align::align;
 use crate::diff::renumbered::entries::Entries;
-use crate::diff::renumbered::numbers::{KINDS, Numbers, Of, number};
+use crate::diff::renumbered::numbers::{Numbers, number};
+use crate::ids::Of;
 use crate::package::{Item, Package, RowReader};
 use crate::{Progress, Result};
 
@@ -62,7 +63,7 @@ pub(super) struct Known {
 #[derive(Debug, Default)]
 struct Learned {
     /// Ids and marks.
-    rows: [Vec<(i64, u64)>; KINDS],
+    rows: [Vec<(i64, u64)>; Of::COUNT],
     /// Names of clients, and of user groups, by id.
     clients: Vec<(i64, u64)>,
     groups: HashMap<i64, u64>,

@@ -3,54 +3,8 @@
 use std::collections::HashMap;
 
 use crate::diff::renumbered::align::Run;
-use crate::ids::{IdIndex, IdSet};
+use crate::ids::{IdIndex, IdSet, Of};
 use crate::rewrite::NewIds;
-
-/// The tables whose ids other rows or texts name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Of {
-    Realm,
-    User,
-    Stream,
-    /// Both `zerver_usergroup` and `zerver_namedusergroup`, which share their ids.
-    UserGroup,
-    Client,
-    Recipient,
-    Huddle,
-    Message,
-    Emoji,
-    ProfileField,
-    ScheduledMessage,
-    Attachment,
-}
-
-const TABLES: [(Of, &str); 12] = [
-    (Of::Realm, "zerver_realm"),
-    (Of::User, "zerver_userprofile"),
-    (Of::Stream, "zerver_stream"),
-    (Of::UserGroup, "zerver_usergroup"),
-    (Of::Client, "zerver_client"),
-    (Of::Recipient, "zerver_recipient"),
-    (Of::Huddle, "zerver_huddle"),
-    (Of::Message, "zerver_message"),
-    (Of::Emoji, "zerver_realmemoji"),
-    (Of::ProfileField, "zerver_customprofilefield"),
-    (Of::ScheduledMessage, "zerver_scheduledmessage"),
-    (Of::Attachment, "zerver_attachment"),
-];
-
-/// How many kinds there are.
-pub(super) const KINDS: usize = TABLES.len();
-
-impl Of {
-    /// Of a table's name; `None` for one whose ids nobody names.
-    pub(super) fn of_table(table: &str) -> Option<Self> {
-        if table == "zerver_namedusergroup" {
-            return Some(Self::UserGroup);
-        }
-        TABLES.iter().find(|(_, name)| *name == table).map(|(of, _)| *of)
-    }
-}
 
 /// The ids of one table's rows in one export. Memory: two bytes for each, at most, where they are close together.
 #[derive(Debug, Default)]
@@ -71,9 +25,9 @@ impl Sequence {
 /// The numbers of one export's ids.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
-    sequences: [Sequence; KINDS],
+    sequences: [Sequence; Of::COUNT],
     /// Numbers of what is known by a name: clients, and the bots of the system with their recipients.
-    named: [HashMap<i64, u64>; KINDS],
+    named: [HashMap<i64, u64>; Of::COUNT],
 }
 
 /// Where a named row's numbers begin: above all others.
@@ -142,32 +96,14 @@ pub(super) struct Names<'n> {
 /// What is added to a number in a text.
 const IN_TEXTS: i64 = 1 << 52;
 
-impl Names<'_> {
-    fn get(&self, of: Of, id: i64) -> Option<i64> {
-        let number = self.numbers.of(of, id)?;
-        Some(IN_TEXTS + i64::try_from(number).ok()?)
-    }
-}
-
 impl NewIds for Names<'_> {
     fn realm(&self) -> (i64, i64) {
         (self.realm, IN_TEXTS)
     }
 
-    fn user(&self, old: i64) -> Option<i64> {
-        self.get(Of::User, old)
-    }
-
-    fn stream(&self, old: i64) -> Option<i64> {
-        self.get(Of::Stream, old)
-    }
-
-    fn user_group(&self, old: i64) -> Option<i64> {
-        self.get(Of::UserGroup, old)
-    }
-
-    fn message(&self, old: i64) -> Option<i64> {
-        self.get(Of::Message, old)
+    fn get(&self, of: Of, old: i64) -> Option<i64> {
+        let number = self.numbers.of(of, old)?;
+        Some(IN_TEXTS + i64::try_from(number).ok()?)
     }
 
     fn upload(&self, old_path_id: &str) -> Option<&str> {

@@ -2,7 +2,7 @@
 
 use crate::diff::renumbered::entries::Entries;
 use crate::diff::renumbered::learn::{Known, target_of};
-use crate::diff::renumbered::numbers::Of;
+use crate::ids::Of;
 
 /// What is not compared where ids differ: a key of a table's rows, or some of its rows.
 #[derive(Clone, Copy, Debug)]

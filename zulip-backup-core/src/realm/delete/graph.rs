@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::GenericClient;
 
-use crate::postgres::{column, error};
+use crate::Result;
+use crate::postgres::{ForeignKey, column, error};
 use crate::schema::Catalog;
-use crate::{Error, ErrorKind, Result};
 
 pub(super) const REALM: &str = "zerver_realm";
 pub(super) const RECIPIENT: &str = "zerver_recipient";
@@ -68,48 +68,16 @@ pub(super) struct Order {
     pub(super) entangled: Vec<String>,
 }
 
-const KEYS: &str = "
-    SELECT c.relname::text, a.attname::text, NOT a.attnotnull, p.relname::text, pa.attname::text, cardinality(k.conkey)::int8
-    FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_class p ON p.oid = k.confrelid
-    JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
-    JOIN pg_attribute pa ON pa.attrelid = k.confrelid AND pa.attnum = k.confkey[1]
-    WHERE k.contype = 'f' AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'zerver_realm'::regclass)
-    ORDER BY 1, 2, k.conname";
-
 const PRIMARY: &str = "
     SELECT c.relname::text, a.attname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
     WHERE i.indisprimary AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'zerver_realm'::regclass)";
 
-/// A foreign key as the database has it.
-struct Key {
-    table: String,
-    nullable: bool,
-    reference: Reference,
-}
-
 impl Graph {
     /// Reads the keys of the database.
     pub(super) fn read(client: &mut impl GenericClient) -> Result<Self> {
-        let failed = |failure| error("read the foreign keys", failure);
-        let mut keys = Vec::new();
-        for row in client.query(KEYS, &[]).map_err(failed)? {
-            let (table, name): (String, String) = (column(&row, 0)?, column(&row, 1)?);
-            if column::<i64>(&row, 5)? != 1 {
-                let message = format!("{table} has a foreign key of several columns, {name} the first of them");
-                return Err(Error::new(ErrorKind::Incompatible, message));
-            }
-            keys.push(Key {
-                table,
-                nullable: column(&row, 2)?,
-                reference: Reference {
-                    column: name,
-                    parent: column(&row, 3)?,
-                    parent_column: column(&row, 4)?,
-                    content_type: None,
-                },
-            });
-        }
+        let failed = |failure| error("read the primary keys", failure);
+        let keys = ForeignKey::all(client)?;
         let mut primary: BTreeMap<String, String> = BTreeMap::new();
         for row in client.query(PRIMARY, &[]).map_err(failed)? {
             primary.insert(column(&row, 0)?, column(&row, 1)?);
@@ -118,13 +86,12 @@ impl Graph {
         Self::new(&keys, &primary, &types)
     }
 
-    fn new(keys: &[Key], primary: &BTreeMap<String, String>, types: &[(String, i64, String)]) -> Result<Self> {
+    fn new(keys: &[ForeignKey], primary: &BTreeMap<String, String>, types: &[(String, i64, String)]) -> Result<Self> {
         let mut owned: BTreeSet<&str> = [REALM, RECIPIENT].into();
         let mut strangers = BTreeSet::new();
         loop {
             let before = owned.len() + strangers.len();
-            let referring: Vec<&Key> =
-                keys.iter().filter(|key| owned.contains(key.reference.parent.as_str())).collect();
+            let referring: Vec<&ForeignKey> = keys.iter().filter(|key| owned.contains(key.parent.as_str())).collect();
             for key in referring {
                 if key.table.starts_with(OF_OTHER_SERVERS) {
                     strangers.insert(key.table.clone());
@@ -148,11 +115,16 @@ impl Graph {
             if table == REALM {
                 node.owner = Owner::Column { name: "id".to_owned(), nullable: false };
             }
-            for key in keys.iter().filter(|key| key.table == table && owned.contains(key.reference.parent.as_str())) {
-                if key.reference.parent == REALM && key.reference.column == "realm_id" {
+            for key in keys.iter().filter(|key| key.table == table && owned.contains(key.parent.as_str())) {
+                if key.parent == REALM && key.column == "realm_id" {
                     node.owner = Owner::Column { name: "realm_id".to_owned(), nullable: key.nullable };
                 } else {
-                    node.references.push(key.reference.clone());
+                    node.references.push(Reference {
+                        column: key.column.clone(),
+                        parent: key.parent.clone(),
+                        parent_column: key.parent_column.clone(),
+                        content_type: None,
+                    });
                 }
             }
             for (_, number, parent) in
@@ -257,15 +229,13 @@ mod tests {
     fn graph() -> Graph {
         let catalog = Catalog::latest().unwrap();
         let keys = catalog.tables.iter().flat_map(|table| {
-            table.foreign_keys.iter().map(|key| Key {
+            table.foreign_keys.iter().map(|key| ForeignKey {
+                name: String::new(),
                 table: table.name.clone(),
+                column: key.column.clone(),
                 nullable: table.column(&key.column).unwrap().nullable,
-                reference: Reference {
-                    column: key.column.clone(),
-                    parent: key.references.clone(),
-                    parent_column: key.references_column.clone(),
-                    content_type: None,
-                },
+                parent: key.references.clone(),
+                parent_column: key.references_column.clone(),
             })
         });
         let primary = catalog.tables.iter().map(|table| (table.name.clone(), table.primary_key[0].clone())).collect();

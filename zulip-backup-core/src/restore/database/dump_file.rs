@@ -138,7 +138,7 @@ mod tests {
         let scratch = fs::Scratch::new(&fs::temp_dir(), None).unwrap();
         let file = |name: &str, content: &[u8]| {
             let path = scratch.path().join(name);
-            fs::write_atomically(&path, content).unwrap();
+            fs::tests_write(&path, content);
             DumpFile::recognise(&path)
         };
         let zip = |content: &[u8]| {

@@ -28,20 +28,14 @@ impl NewIds for Maps {
         (2, 2)
     }
 
-    fn user(&self, old: i64) -> Option<i64> {
-        self.users.get(&old).copied()
-    }
-
-    fn stream(&self, old: i64) -> Option<i64> {
-        self.streams.get(&old).copied()
-    }
-
-    fn user_group(&self, old: i64) -> Option<i64> {
-        self.user_groups.get(&old).copied()
-    }
-
-    fn message(&self, _: i64) -> Option<i64> {
-        None
+    fn get(&self, of: Of, old: i64) -> Option<i64> {
+        let map = match of {
+            Of::User => &self.users,
+            Of::Stream => &self.streams,
+            Of::UserGroup => &self.user_groups,
+            _ => return None,
+        };
+        map.get(&old).copied()
     }
 
     fn upload(&self, _: &str) -> Option<&str> {
