@@ -1,5 +1,7 @@
 //! What rows of `realm.json` say of each other without a foreign key.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::validate::facts::{Facts, Standing};
 use crate::validate::rules::{GROUP, PERSONAL, STREAM};
 use crate::{Finding, Findings};
@@ -9,6 +11,7 @@ pub(super) fn check(facts: &Facts) -> Findings {
     let mut findings = Findings::default();
     recipients(facts, &mut findings);
     standings(facts, &mut findings);
+    groups(facts, &mut findings);
     match facts.ids("zerver_realm").map_or(0, crate::ids::IdSet::len) {
         1 => {}
         count => {
@@ -52,6 +55,35 @@ fn recipients(facts: &Facts, findings: &mut Findings) {
             findings.push(Finding::error("recipient-differs", format!("realm.json {list} {id}"), message));
         }
     }
+}
+
+/// No group is a part of itself, through whatever others.
+fn groups(facts: &Facts, findings: &mut Findings) {
+    let mut parts: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    for &(group, subgroup) in &facts.subgroups {
+        parts.entry(group).or_default().push(subgroup);
+    }
+    // Groups without parts go until only those are left that lead in a circle, or to one.
+    loop {
+        let before = parts.len();
+        let left: BTreeSet<i64> = parts.keys().copied().collect();
+        parts.retain(|_, of| {
+            of.retain(|subgroup| left.contains(subgroup));
+            !of.is_empty()
+        });
+        if parts.len() == before {
+            break;
+        }
+    }
+    let Some(mut group) = parts.keys().next().copied() else { return };
+    let mut way = Vec::new();
+    while !way.contains(&group) {
+        way.push(group);
+        group = parts[&group][0];
+    }
+    let circle: Vec<String> = way.into_iter().skip_while(|passed| *passed != group).map(|id| id.to_string()).collect();
+    let message = format!("groups contain each other in a circle: {} and {group} again", circle.join(", "));
+    findings.push(Finding::error("group-cycle", "realm.json zerver_groupgroupmembership", message));
 }
 
 /// Each user is in the list that his row says.

@@ -40,6 +40,8 @@ pub(crate) struct Facts {
     pub(crate) bot_recipients: HashMap<i64, i64>,
     /// Recipient and user of every subscription.
     pub(crate) members: Vec<(i64, i64)>,
+    /// Groups and their subgroups.
+    pub(crate) subgroups: Vec<(i64, i64)>,
     /// Users with subscriptions that show what their owner chose.
     pub(crate) chosen: HashMap<i64, Uses>,
     /// Users with lines in the audit log that others may not see.
@@ -285,6 +287,11 @@ impl Facts {
             "zerver_userstatus" => self.emoji_code(row, id),
             "zerver_client" => {
                 self.client_names.insert(id, row.text("name").unwrap_or_default().to_owned());
+            }
+            "zerver_groupgroupmembership" => {
+                if let (Some(group), Some(subgroup)) = (row.integer("supergroup"), row.integer("subgroup")) {
+                    self.subgroups.push((group, subgroup));
+                }
             }
             "zerver_customprofilefield" if row.integer("field_type") == Some(USER_FIELD) => {
                 self.user_fields.insert(id);

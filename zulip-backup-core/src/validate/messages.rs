@@ -85,6 +85,8 @@ struct File<'j> {
     clients: Vec<i64>,
     /// The messages, once all were read.
     own: Option<IdSet>,
+    /// User messages: the message, the user and the row. A user has a message once.
+    owned: Vec<(i64, i64, i64)>,
     /// User messages that came before the messages: the message, and the row.
     waiting: Vec<(i64, i64)>,
     /// Messages that a consenting user has to have.
@@ -103,6 +105,7 @@ impl<'j> File<'j> {
             user_messages: Vec::new(),
             clients: Vec::new(),
             own: None,
+            owned: Vec::new(),
             waiting: Vec::new(),
             unproved: Vec::new(),
             witnessed: Vec::new(),
@@ -134,6 +137,7 @@ impl<'j> File<'j> {
     fn user_message(&mut self, row: &RowParser<'_>, id: i64) {
         self.references(row, id);
         let (user, message) = (row.integer("user_profile").unwrap_or(-1), row.integer("message").unwrap_or(-1));
+        self.owned.push((message, user, id));
         match &self.own {
             Some(own) if own.contains(message) => {}
             Some(_) => self.strange(message, id),
@@ -181,6 +185,17 @@ impl<'j> File<'j> {
         for (message, id) in std::mem::take(&mut self.waiting) {
             if sound && !own.contains(message) {
                 self.strange(message, id);
+            }
+        }
+        // Both rows would have to be in this file, where the message is.
+        self.owned.sort_unstable();
+        for twice in std::mem::take(&mut self.owned).windows(2) {
+            let [(message, user, other), (_, _, id)] = [twice[0], twice[1]];
+            if (message, user) == (twice[1].0, twice[1].1) {
+                let what = format!(
+                    "has the user_profile {user} and the message {message} of row {other}: the table takes them once"
+                );
+                self.findings.push(Finding::error("value-duplicate", self.object("zerver_usermessage", id), what));
             }
         }
         let witnessed: IdSet = std::mem::take(&mut self.witnessed).into_iter().collect();

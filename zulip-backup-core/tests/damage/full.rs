@@ -267,5 +267,40 @@ pub const MATRIX: Matrix = &[
         |x| x.add("realm.json", "zerver_client", json!({"id": NOBODY, "name": "spy"})),
         &["client-unreferenced"],
     ),
+    (
+        "a message that a user has twice",
+        |x| {
+            let mut row = x.list(FIRST, "zerver_usermessage")[0].clone();
+            row["id"] = NOBODY.into();
+            x.add(FIRST, "zerver_usermessage", row);
+        },
+        &["value-duplicate"],
+    ),
+    (
+        "groups in a circle",
+        |x| {
+            let mut row = x.list("realm.json", "zerver_groupgroupmembership")[0].clone();
+            let (group, part) = (row["supergroup"].clone(), row["subgroup"].clone());
+            (row["id"], row["supergroup"], row["subgroup"]) = (NOBODY.into(), part, group);
+            x.add("realm.json", "zerver_groupgroupmembership", row);
+        },
+        &["group-cycle"],
+    ),
+    (
+        "a record leads out of the uploads",
+        |x| record(x, "uploads", |row| row["path"] = "../../../etc/passwd".into()),
+        &[
+            "record-without-file",
+            "file-without-record",
+            "attachment-without-file",
+            "file-unjustified",
+            "record-differs",
+        ],
+    ),
+    (
+        "a number that no column takes",
+        |x| x.row("realm.json", "zerver_reaction", any, |row| row["user_profile"] = json!(1e30)),
+        &["value-type"],
+    ),
     ("no organisation", |x| cut(x, "realm.json"), &["json-invalid"]),
 ];
