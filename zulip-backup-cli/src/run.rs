@@ -13,19 +13,22 @@ mod utility;
 mod validate;
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
 
+use camino::Utf8Path;
 use clap::{CommandFactory, FromArgMatches};
+use serde::Serialize;
 use serde_json::json;
 use zulip_backup_core::site::{Origin, Site};
 use zulip_backup_core::{Finding, Progress, Result};
 
 use crate::args::{Args, ColorWhen, SiteArgs, Verb};
 use crate::console::{Console, print, use_color};
-use crate::exit;
+use crate::exit::{self, Exit};
 use crate::signals::Stop;
-use crate::{errors, progress};
+use crate::{errors, identity, progress};
 
 /// What every verb works with.
 struct Session {
@@ -112,6 +115,33 @@ fn refused(error: &clap::Error, words: &[OsString]) -> u8 {
 impl Session {
     fn site(&self) -> Result<Site> {
         Site::builder().options(self.site.clone().into()).build()
+    }
+
+    /// The server, as the user it belongs to: who writes to `output` must be able to.
+    fn open(&self, output: Option<&Utf8Path>) -> Result<Site> {
+        let site = self.site()?;
+        identity::become_owner(&site, output, &self.words)?;
+        self.warn_of_visible_password(&site);
+        Ok(site)
+    }
+
+    /// Shows a plan, and does it unless that was all that was asked for. Whether there are findings comes with the report.
+    fn carry_out<R: Display + Serialize>(
+        self,
+        plan: &(impl Display + Serialize),
+        dry_run: bool,
+        execute: impl FnOnce(&dyn Progress) -> Result<(bool, R)>,
+    ) -> Result<Exit> {
+        let Self { console, progress, .. } = self;
+        if dry_run {
+            console.product(plan)?;
+            return Ok(Exit::Done);
+        }
+        console.aside(plan);
+        let (findings, report) = execute(&*progress)?;
+        drop(progress);
+        console.product(&report)?;
+        Ok(Exit::done(findings))
     }
 
     /// Says it when the command line itself shows a password. This is about how the command was called, not about what

@@ -1,22 +1,16 @@
 //! `create`, from the command line to the file.
 #![allow(clippy::unwrap_used)] // a test
 
+#[path = "support/documented.rs"]
+mod documented;
 #[path = "support/fixture.rs"]
 mod fixture;
 
 use std::os::unix::fs::MetadataExt;
 
+use documented::documented;
 use fixture::{Server, stderr, stdout, text};
 use serde_json::Value;
-
-/// Every key of a report is in the manual.
-fn documented(verb: &str, report: &Value) {
-    let manual = include_str!("../../docs/cli.md");
-    let row = manual.lines().find(|line| line.starts_with(&format!("| `{verb}` |"))).unwrap();
-    for key in report.as_object().unwrap().keys() {
-        assert!(row.contains(&format!("`{key}`")), "docs/cli.md does not know {key} of {verb}");
-    }
-}
 
 #[test]
 fn the_last_line_is_upstreams() {
@@ -50,7 +44,7 @@ fn a_program_gets_one_object_and_lines_of_events() {
     assert_eq!(named("begin")[0]["unit"], "bytes");
     assert!(named("begin")[0]["total"].is_u64() && named("end")[0]["done"].is_u64(), "{events:?}");
     assert!(named("message")[0]["text"].as_str().unwrap().starts_with("snapshot of "), "{events:?}");
-    documented("create", &report);
+    documented(&report, "| `create` |");
     let quiet = server.create("zulip.tar.zst", &["--json", "--quiet", "--force"]);
     assert_eq!(stderr(&quiet), "");
 }
@@ -63,7 +57,7 @@ fn a_dry_run_writes_nothing() {
     let done = server.create("zulip.tar.gz", &["--dry-run", "--json"]);
     let plan: Value = serde_json::from_str(&stdout(&done)).unwrap();
     assert_eq!((&plan["output"], &plan["compression"]), (&Value::from("zulip.tar.gz"), &Value::from("gzip")));
-    documented("create --dry-run", &plan);
+    documented(&plan, "| `create --dry-run` |");
     assert_eq!(server.files(), Vec::<String>::new());
 }
 
@@ -120,13 +114,13 @@ fn what_was_backed_up_can_be_proved_and_taken_out() {
     let report: Value = serde_json::from_str(&stdout(&proved)).unwrap();
     assert_eq!((&report["depth"], &report["kind"]), (&Value::from("quick"), &Value::from("indexed")));
 
-    documented("verify", &report);
+    documented(&report, "| `verify` |");
     let site: Value = serde_json::from_str(&stdout(&server.run(&["site", "--json"]))).unwrap();
-    documented("site", &site);
+    documented(&site, "| `site` |");
     let inspected = server.run(&["inspect", "zulip.tar.gz", "--json"]);
     assert_eq!(inspected.status.code(), Some(0), "{}", text(&inspected));
     let report: Value = serde_json::from_str(&stdout(&inspected)).unwrap();
-    documented("inspect", &report);
+    documented(&report, "| `inspect` |");
     assert_eq!((&report["zulip_version"], &report["database"]["rows"]), (&Value::from("10.1"), &Value::from(1000)));
     assert!(
         !text(&inspected).contains("hunter2") && !text(&server.run(&["inspect", "zulip.tar.gz"])).contains("hunter2")
@@ -140,7 +134,7 @@ fn what_was_backed_up_can_be_proved_and_taken_out() {
     let all = server.run(&["extract", "zulip.tar.gz", "settings", "-C", "out", "--json"]);
     let report: Value = serde_json::from_str(&stdout(&all)).unwrap();
     assert_eq!(all.status.code(), Some(0), "{}", text(&all));
-    documented("extract", &report);
+    documented(&report, "| `extract` |");
     assert!(report["files"].as_u64().unwrap() >= 3, "{report}");
     assert!(server.path("out/zulip-backup/settings/zulip.conf").exists());
     let again = server.run(&["extract", "zulip.tar.gz", "settings", "-C", "out"]);

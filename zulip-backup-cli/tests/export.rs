@@ -1,11 +1,15 @@
 //! `export`, `export-user`, `validate` and `diff`, as a person runs them, and as they are killed.
 #![allow(clippy::unwrap_used)] // a test
 
+#[path = "support/documented.rs"]
+mod documented;
+
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
+use documented::documented;
 use serde_json::Value;
 use zulip_backup_core::postgres::Cluster;
 use zulip_backup_examples::{SampleHost, SampleOptions};
@@ -55,15 +59,6 @@ impl Stage {
         let mut client = self.host.database().connect("test").unwrap();
         client.batch_execute("SET search_path = zulip, public").unwrap();
         client.query_one(query, &[]).unwrap().get(0)
-    }
-}
-
-/// Every key of a report stands in the manual's row for it.
-fn documented(report: &Value, row: &str) {
-    let manual = include_str!("../../docs/cli.md");
-    let row = manual.lines().find(|line| line.starts_with(row)).unwrap();
-    for key in report.as_object().unwrap().keys() {
-        assert!(row.contains(&format!("`{key}`")), "docs/cli.md does not know {key} of {row}");
     }
 }
 

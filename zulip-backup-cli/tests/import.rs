@@ -1,9 +1,13 @@
 //! `import`, as a person runs it.
 #![allow(clippy::unwrap_used)] // a test
 
+#[path = "support/documented.rs"]
+mod documented;
+
 use std::process::{Command, Output, Stdio};
 
 use camino::Utf8PathBuf;
+use documented::documented;
 use serde_json::Value;
 use zulip_backup_core::postgres::Cluster;
 use zulip_backup_examples::{SampleHost, SampleOptions};
@@ -38,15 +42,6 @@ impl Stage {
         let done = self.run(host, &[words, &["--json"]].concat());
         assert_eq!(done.status.code(), Some(status), "{words:?}: {done:?}");
         serde_json::from_slice(&done.stdout).unwrap()
-    }
-}
-
-/// Every key of a report stands in the manual's row for it.
-fn documented(report: &Value, row: &str) {
-    let manual = include_str!("../../docs/cli.md");
-    let row = manual.lines().find(|line| line.starts_with(row)).unwrap();
-    for key in report.as_object().unwrap().keys() {
-        assert!(row.contains(&format!("`{key}`")), "docs/cli.md does not know {key} of {row}");
     }
 }
 

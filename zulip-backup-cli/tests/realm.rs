@@ -1,6 +1,8 @@
 //! `realm`, as a person and a program run it.
 #![allow(clippy::unwrap_used)] // a test
 
+#[path = "support/documented.rs"]
+mod documented;
 #[path = "../../zulip-backup-core/tests/support/memcached.rs"]
 mod memcached;
 
@@ -8,6 +10,7 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use camino::Utf8PathBuf;
+use documented::documented;
 use memcached::{FakeMemcached, Manner};
 use serde_json::Value;
 use zulip_backup_core::postgres::Cluster;
@@ -47,15 +50,6 @@ impl Stage {
         let list = self.json(0, &["realm", "list"]);
         let realms = list["realms"].as_array().unwrap().iter();
         realms.map(|realm| realm["string_id"].as_str().unwrap().to_owned()).collect()
-    }
-}
-
-/// Every key of a report stands in the manual's row for it.
-fn documented(report: &Value, row: &str) {
-    let manual = include_str!("../../docs/cli.md");
-    let row = manual.lines().find(|line| line.starts_with(row)).unwrap();
-    for key in report.as_object().unwrap().keys() {
-        assert!(row.contains(&format!("`{key}`")), "docs/cli.md does not know {key} of {row}");
     }
 }
 

@@ -8,13 +8,10 @@ use super::Session;
 use crate::args::CreateArgs;
 use crate::console::{Format, Verbosity};
 use crate::exit::Exit;
-use crate::identity;
 
 pub fn run(session: Session, args: &CreateArgs) -> Result<Exit> {
     let Session { console, .. } = session;
-    let site = session.site()?;
-    identity::become_owner(&site, args.output.as_deref(), &session.words)?;
-    session.warn_of_visible_password(&site);
+    let site = session.open(args.output.as_deref())?;
     let progress = &*session.progress;
     let plan = backup::plan(&site, &BackupOptions::from(args), progress)?;
     if args.dry_run {

@@ -10,39 +10,36 @@ use zulip_backup_core::realm::delete::DeletePlan;
 use zulip_backup_core::realm::rename::RenameOptions;
 use zulip_backup_core::realm::{self, deactivate, delete, reactivate, rename};
 use zulip_backup_core::site::{Site, UploadsBackend};
-use zulip_backup_core::{Error, ErrorKind, Findings, Progress, Result, Severity};
+use zulip_backup_core::{Error, ErrorKind, Findings, Result, Severity};
 
 use super::Session;
 use crate::args::{RealmArgs, RealmDeleteArgs, RealmVerb};
 use crate::exit::Exit;
-use crate::identity;
 
 pub fn run(session: Session, args: &RealmArgs) -> Result<Exit> {
-    let site = session.site()?;
     let changed = matches!(&args.verb, RealmVerb::Delete(verb) if !verb.dry_run);
-    let uploads = if changed { uploads_entry(&site) } else { None };
-    identity::become_owner(&site, uploads.as_deref(), &session.words)?;
-    session.warn_of_visible_password(&site);
+    let uploads = if changed { uploads_entry(&session.site()?) } else { None };
+    let site = session.open(uploads.as_deref())?;
     match &args.verb {
         RealmVerb::List(_) => show(&session, &realm::list(&site)?),
         RealmVerb::Show(verb) => show(&session, &realm::show(&site, &verb.realm)?),
         RealmVerb::Deactivate(verb) => {
             let plan = deactivate::plan(&site, &DeactivateOptions::from(verb))?;
-            change(session, &plan, verb.dry_run, |progress| {
+            session.carry_out(&plan, verb.dry_run, |progress| {
                 let report = plan.execute(progress)?;
                 Ok((report.has_findings(), report))
             })
         }
         RealmVerb::Reactivate(verb) => {
             let plan = reactivate::plan(&site, &verb.realm)?;
-            change(session, &plan, verb.dry_run, |progress| {
+            session.carry_out(&plan, verb.dry_run, |progress| {
                 let report = plan.execute(progress)?;
                 Ok((report.has_findings(), report))
             })
         }
         RealmVerb::Rename(verb) => {
             let plan = rename::plan(&site, &RenameOptions::from(verb))?;
-            change(session, &plan, verb.dry_run, |progress| {
+            session.carry_out(&plan, verb.dry_run, |progress| {
                 let report = plan.execute(progress)?;
                 Ok((report.has_findings(), report))
             })
@@ -64,24 +61,6 @@ fn show(session: &Session, product: &(impl Display + Serialize)) -> Result<Exit>
     Ok(Exit::Done)
 }
 
-fn change<R: Display + Serialize>(
-    session: Session,
-    plan: &(impl Display + Serialize),
-    dry_run: bool,
-    execute: impl FnOnce(&dyn Progress) -> Result<(bool, R)>,
-) -> Result<Exit> {
-    let Session { console, progress, .. } = session;
-    if dry_run {
-        console.product(plan)?;
-        return Ok(Exit::Done);
-    }
-    console.aside(plan);
-    let (findings, report) = execute(&*progress)?;
-    drop(progress);
-    console.product(&report)?;
-    Ok(Exit::done(findings))
-}
-
 fn delete(session: Session, site: &Site, args: &RealmDeleteArgs) -> Result<Exit> {
     // One that was stopped between the rows and the files is not found among the organisations any more.
     if !args.dry_run
@@ -91,18 +70,13 @@ fn delete(session: Session, site: &Site, args: &RealmDeleteArgs) -> Result<Exit>
         return Ok(Exit::done(findings.at_least(Severity::Warning) > 0));
     }
     let plan = delete::plan(site, &args.realm)?;
-    if args.dry_run {
-        return show(&session, &plan);
-    }
-    session.console.aside(&plan);
-    if !args.yes {
-        confirm(&plan)?;
-    }
-    let Session { console, progress, .. } = session;
-    let report = plan.execute(&*progress)?;
-    drop(progress);
-    console.product(&report)?;
-    Ok(Exit::done(report.has_findings()))
+    session.carry_out(&plan, args.dry_run, |progress| {
+        if !args.yes {
+            confirm(&plan)?;
+        }
+        let report = plan.execute(progress)?;
+        Ok((report.has_findings(), report))
+    })
 }
 
 /// Asks on the terminal.
