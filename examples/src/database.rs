@@ -105,7 +105,11 @@ fn session(connect: Connect<'_>) -> Result<Client, Error> {
     let mut client = connect()?;
     client.batch_execute(
         "SET search_path = zulip, public; SET timezone = 'UTC'; SET synchronous_commit = off;
-         SET maintenance_work_mem = '256MB'; SET max_parallel_maintenance_workers = 0",
+         SET maintenance_work_mem = '256MB'; SET max_parallel_maintenance_workers = 0;
+         -- As on a Zulip server, all belongs to the role that owns the database, whoever makes it.
+         SELECT set_config('role', owner.rolname, false)
+         FROM pg_database JOIN pg_roles owner ON owner.oid = datdba
+         WHERE datname = current_database() AND pg_has_role(current_user, owner.oid, 'MEMBER')",
     )?;
     Ok(client)
 }

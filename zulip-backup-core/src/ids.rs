@@ -247,6 +247,15 @@ impl Numbers {
         self.len += count;
     }
 
+    /// Stretches without gaps.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = Range<i64>> {
+        let ends = self.stretches.iter().skip(1).map(|(place, _)| *place).chain([self.len]);
+        self.stretches
+            .iter()
+            .zip(ends)
+            .map(|(&(place, first), end)| first..first.saturating_add(i64::try_from(end - place).unwrap_or(i64::MAX)))
+    }
+
     /// The number at a place.
     pub(crate) fn get(&self, place: u64) -> Option<i64> {
         if place >= self.len {
@@ -323,6 +332,7 @@ mod tests {
         assert_eq!(numbers.stretches, [(0, 5), (4, 20), (6, 100)]);
         let all: Vec<i64> = (0..numbers.len()).map(|place| numbers.get(place).unwrap()).collect();
         assert_eq!(all, [5, 6, 7, 8, 20, 21, 100]);
+        assert_eq!(numbers.ranges().flatten().collect::<Vec<_>>(), all);
         assert_eq!(numbers.get(7), None);
     }
 }

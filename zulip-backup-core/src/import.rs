@@ -48,6 +48,7 @@ mod texts;
 mod value;
 mod verify;
 mod version;
+mod watch;
 mod way;
 
 pub use options::ImportOptions;

@@ -1,17 +1,15 @@
 //! Doing what the plan says.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
 use postgres::Client;
 
 use crate::ids::Of;
 use crate::import::journal::{self, Journal};
-use crate::import::load::Loaded;
 use crate::import::plan::APPLICATION;
 use crate::import::reserve::reserve;
-use crate::import::run::{Outcome, Run};
-use crate::import::{ImportPlan, ImportReport, internal};
+use crate::import::run::{Outcome, Run, analyze};
+use crate::import::{ImportPlan, ImportReport, Way, internal};
 use crate::postgres::{Purpose, column, error, lock_out_others};
 use crate::uploads::Staging;
 use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, realm};
@@ -58,7 +56,10 @@ impl ImportPlan {
                         Finding::warning("import-unfinished", self.uploads_dir.join(Journal::name(realm)), message);
                     outcome.findings.push(left.with_hint("the next import removes it"));
                 }
-                analyze(&mut client, &outcome.loaded);
+                if self.way != Way::FirstImport {
+                    let _ = analyze(&mut client, &outcome.loaded);
+                }
+                outcome.watch.lap("analyze");
                 let mut commands = Vec::new();
                 self.caches.flush_into(&mut outcome.findings, &mut commands);
                 Ok(ImportReport::new(self, realm, outcome, commands, begun))
@@ -97,15 +98,17 @@ enum Fate {
 /// Writes all of it and makes it visible.
 fn complete(run: &Run<'_>, client: &mut Client, findings: Findings) -> Result<Outcome, (Error, Fate)> {
     let nothing = |error| (error, Fate::Nothing);
-    let outcome = run.write(client, findings).map_err(nothing)?;
+    let mut outcome = run.write(client, findings).map_err(nothing)?;
     // Files without rows are invisible, rows without files are not: the files come first.
     run.staging.switch().map_err(nothing)?;
+    outcome.watch.lap("switch files");
     run.progress.checkpoint().map_err(nothing)?;
     client.batch_execute("COMMIT").map_err(|failure| {
         let answered = failure.as_db_error().is_some();
         (error("commit the import", failure), if answered { Fate::Nothing } else { Fate::Unknown })
     })?;
     // A transaction that has failed before ends with COMMIT too, and without a word.
+    outcome.watch.lap("commit");
     if is_there(client, run.realm).map_err(|error| (error, Fate::Unknown))? {
         return Ok(outcome);
     }
@@ -115,13 +118,4 @@ fn complete(run: &Run<'_>, client: &mut Client, findings: Findings) -> Result<Ou
 fn is_there(client: &mut Client, realm: i64) -> Result<bool> {
     let row = client.query_one("SELECT EXISTS (SELECT FROM zerver_realm WHERE id = $1::int8)", &[&realm]);
     column(&row.map_err(|failure| error("look for the imported organisation", failure))?, 0)
-}
-
-/// Tells the server what the new rows are like, which makes it fast with them; nothing depends on it.
-fn analyze(client: &mut Client, loaded: &[Loaded]) {
-    let written = loaded.iter().filter(|loaded| loaded.rows > 0);
-    let tables: BTreeSet<&str> = written.map(|loaded| loaded.table.as_str()).collect();
-    for table in tables {
-        let _ = client.batch_execute(&format!("ANALYZE {table}"));
-    }
 }

@@ -1,6 +1,7 @@
 //! New ids for old ones.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use postgres::Client;
 
@@ -75,6 +76,11 @@ impl Ids {
     pub(super) fn range(&self, of: Of) -> Option<(i64, i64)> {
         let new = &self.maps[of as usize].new;
         Some((new.get(0)?, new.get(new.len().checked_sub(1)?)?))
+    }
+
+    /// All new ids, in stretches without gaps.
+    pub(super) fn ranges(&self, of: Of) -> impl Iterator<Item = Range<i64>> {
+        self.maps[of as usize].new.ranges()
     }
 
     /// The new id of the newest message that is not newer than an old one. Of an export that has not all messages this

@@ -61,6 +61,8 @@ struct Worker<'a> {
     package: &'a Package,
     making: &'a Making<'a>,
     targets: &'a [Target],
+    /// Rows of which table are read now; of both where there is none.
+    only: Option<&'a str>,
 }
 
 impl pipeline::Worker<Job, Batch> for Worker<'_> {
@@ -91,7 +93,8 @@ impl Worker<'_> {
                 }
                 Item::Row(row) => {
                     let Some((target, parser)) = &mut current else { continue };
-                    let Some(table) = &target.table else { continue };
+                    let table = target.table.as_ref().filter(|table| self.only.is_none_or(|only| table.name == only));
+                    let Some(table) = table else { continue };
                     parser.parse(row.text()?).map_err(|error| row.fault(&error))?;
                     sound(parser, &name)?;
                     let is_message = table.name == "zerver_message";
@@ -118,7 +121,8 @@ impl Worker<'_> {
     }
 }
 
-/// Writes all messages, with what users have of them.
+/// Writes all messages, with what users have of them. With `apart` all of the one table come before all of the other:
+/// the server keeps at hand the indexes of one of them only, and the export is read twice for it.
 ///
 /// # Errors
 /// `Damaged` for rows that are not as they have to be, `Interrupted`, and what the database answers.
@@ -128,6 +132,7 @@ pub(super) fn load(
     making: &Making<'_>,
     targets: &[Target],
     jobs: std::num::NonZeroUsize,
+    apart: bool,
     progress: &dyn Progress,
 ) -> Result<(Vec<Loaded>, Seen)> {
     let table = |name: &str| {
@@ -138,27 +143,31 @@ pub(super) fn load(
     let mut loaded =
         tables.map(|table| Loaded { list: table.name.clone(), table: table.name.clone(), rows: 0, left_out: 0 });
     let mut seen = Seen::default();
-    pipeline::run(
-        Limits { threads: jobs, results_waiting: 1 },
-        progress,
-        || Ok(Worker { package, making, targets }),
-        |plan: &Plan<'_, Job, Batch>| plan_all(package, plan),
-        |batch| {
-            for (at, rows) in [&batch.messages, &batch.user_messages].into_iter().enumerate() {
-                loaded[at].left_out += batch.left_out[at];
-                if rows.rows > 0 {
-                    let mut copy = Copy::begin(client, tables[at])?;
-                    copy.send(rows)?;
-                    loaded[at].rows += copy.finish()?;
+    let names = tables.map(|table| Some(table.name.as_str()));
+    let passes: &[Option<&str>] = if apart { &names } else { &[None] };
+    for &only in passes {
+        pipeline::run(
+            Limits { threads: jobs, results_waiting: 1 },
+            progress,
+            || Ok(Worker { package, making, targets, only }),
+            |plan: &Plan<'_, Job, Batch>| plan_all(package, plan),
+            |batch| {
+                for (at, rows) in [&batch.messages, &batch.user_messages].into_iter().enumerate() {
+                    loaded[at].left_out += batch.left_out[at];
+                    if rows.rows > 0 {
+                        let mut copy = Copy::begin(client, tables[at])?;
+                        copy.send(rows)?;
+                        loaded[at].rows += copy.finish()?;
+                    }
                 }
-            }
-            for (recipient, (first, latest)) in batch.seen.0 {
-                seen.add(recipient, first, latest);
-            }
-            progress.advance(TASK, batch.messages.rows);
-            Ok(())
-        },
-    )?;
+                for (recipient, (first, latest)) in batch.seen.0 {
+                    seen.add(recipient, first, latest);
+                }
+                progress.advance(TASK, batch.messages.rows);
+                Ok(())
+            },
+        )?;
+    }
     Ok((loaded.into(), seen))
 }
 

@@ -87,7 +87,7 @@ impl ImportReport {
             internal_realm_made: outcome.internal,
             findings,
             next_steps: next_steps(plan, commands),
-            stretches: outcome.seconds.into_iter().map(|(name, seconds)| (name.to_owned(), seconds)).collect(),
+            stretches: outcome.watch.laps(),
             seconds: begun.elapsed().as_secs_f64(),
         }
     }

@@ -1,7 +1,6 @@
 //! The import's transaction, from the first row to the last check.
 
-use std::collections::BTreeMap;
-use std::time::Instant;
+use std::collections::BTreeSet;
 
 use postgres::Client;
 
@@ -15,6 +14,7 @@ use crate::import::making::Making;
 use crate::import::messages::{self, Seen};
 use crate::import::shared::Shared;
 use crate::import::texts::{Names, OwnAttachments};
+use crate::import::watch::Watch;
 use crate::import::way::{self, Way};
 use crate::import::{ImportPlan, attachments, finish, huddles, verify};
 use crate::package::{Compat, Go, RowReader};
@@ -47,7 +47,7 @@ pub(super) struct Outcome {
     pub(super) internal: bool,
     pub(super) files: u64,
     pub(super) indexes_again: u64,
-    pub(super) seconds: BTreeMap<&'static str, f64>,
+    pub(super) watch: Watch,
 }
 
 impl Run<'_> {
@@ -90,44 +90,11 @@ impl Run<'_> {
             default_owner: default_owner(facts),
             conversion: conversion.as_ref(),
         };
-        if let Some(conversion) = &conversion {
-            conversion.groups.write(client, self.realm)?;
-        }
-        let (mut loaded, seen, copied) = self.load(client, &making, &files, shared.as_ref())?;
-        watch.lap("rows");
-        finish::channels(client, ids, facts, &seen, !self.plan.realm.deactivated)?;
+        let ((mut loaded, indexes_again), copied) =
+            self.beside_files(&files, |stop| self.rows_and_keys(client, &making, aside, shared, stop, &mut watch))?;
+        watch.lap("wait for files");
         attachments::images(client, self.realm, &copied.pictures)?;
         finish::pictures(client, self.realm, &copied)?;
-        if aside.as_ref().is_some_and(Aside::queue_is_off) || shared.as_ref().is_some_and(Shared::queue_is_off) {
-            finish::queue_for_search(client, ids)?;
-        }
-        conversion::complete(client, self.realm)?;
-        if let Some(conversion) = &conversion {
-            conversion.subscriptions(client, self.realm)?;
-        }
-        finish::creation(client, self.realm)?;
-        if let Some(conversion) = &conversion {
-            conversion.groups.add_members(client, self.realm)?;
-        }
-        finish::audit_log(client, self.realm, self.plan.realm.plan_type)?;
-        if self.plan.compat == Compat::Fixed {
-            finish::statistics(client, self.realm)?;
-        }
-        clients::write(client, &self.new_clients, &self.ids)?;
-        watch.lap("finish");
-        let mut indexes_again = 0;
-        if let Some(shared) = shared {
-            shared.end(client, self.progress)?;
-        }
-        // What is checked late is checked now: nothing may be open when keys are made.
-        client
-            .batch_execute("SET CONSTRAINTS ALL IMMEDIATE")
-            .map_err(|failure| error("check the foreign keys", failure))?;
-        if let Some(aside) = aside {
-            indexes_again = aside.len();
-            aside.restore(client, self.progress)?;
-        }
-        watch.lap("indexes and keys");
         verify::check(client, &self.plan.examined, ids, self.realm, &loaded)?;
         watch.lap("verify");
         loaded.sort_by(|a, b| a.table.cmp(&b.table));
@@ -140,57 +107,100 @@ impl Run<'_> {
             let message = format!("{left_out} rows name what the export has not, and are left out");
             findings.push(Finding::note("rows-left-out", list, message));
         }
-        Ok(Outcome {
-            loaded,
-            findings,
-            internal: self.internal,
-            files: copied.files,
-            indexes_again,
-            seconds: watch.laps,
-        })
+        Ok(Outcome { loaded, findings, internal: self.internal, files: copied.files, indexes_again, watch })
     }
 
-    /// Rows through the connection, files beside it.
-    fn load(
-        &self,
-        client: &mut Client,
-        making: &Making<'_>,
-        files: &FilePlan,
-        shared: Option<&Shared>,
-    ) -> Result<(Vec<Loaded>, Seen, Copied)> {
-        let package = &self.plan.package;
-        let jobs = self.plan.jobs;
-        let total: u64 = self.plan.rows.values().sum();
-        let messages = self.plan.examined.messages.len();
-        self.progress.begin(Task { name: ROWS_TASK, unit: Unit::Rows, total: Some(total) });
-        self.progress.begin(Task { name: messages::TASK, unit: Unit::Rows, total: Some(messages) });
+    /// Does something while files are copied. Either stops the other when it fails.
+    fn beside_files<T>(&self, files: &FilePlan, work: impl FnOnce(&dyn Progress) -> Result<T>) -> Result<(T, Copied)> {
+        let (package, jobs) = (&self.plan.package, self.plan.jobs.get());
         self.progress.begin(Task::bytes(files::TASK, None));
         let stop = Stoppable::new(self.progress);
         let outcome = std::thread::scope(|scope| {
             let copying = scope.spawn(|| {
-                let copied = files.copy(package, self.staging, jobs.get(), &stop);
+                let copied = files.copy(package, self.staging, jobs, &stop);
+                // Much of it is on its way to the disk already, and the rest goes there while indexes are made.
+                let copied = copied.and_then(|copied| self.staging.flush().map(|()| copied));
                 if copied.is_err() {
                     stop.stop();
                 }
                 copied
             });
-            let rows = self.rows(client, making, shared, &stop);
-            if rows.is_err() {
+            let done = work(&stop);
+            if done.is_err() {
                 stop.stop();
             }
             let copied =
                 copying.join().unwrap_or_else(|_| Err(Error::new(ErrorKind::Io, "the thread that copies files ended")));
-            match (rows, copied) {
+            match (done, copied) {
                 // Who was stopped for the other's sake has nothing to say.
                 (Err(error), Err(first)) if error.kind() == ErrorKind::Interrupted => Err(first),
                 (Err(error), _) | (Ok(_), Err(error)) => Err(error),
-                (Ok((loaded, seen)), Ok(copied)) => Ok((loaded, seen, copied)),
+                (Ok(done), Ok(copied)) => Ok((done, copied)),
             }
         })?;
         self.progress.end(files::TASK);
-        self.progress.end(messages::TASK);
-        self.progress.end(ROWS_TASK);
         Ok(outcome)
+    }
+
+    /// All that needs the connection and no file. How many indexes and keys were made again comes back too.
+    fn rows_and_keys(
+        &self,
+        client: &mut Client,
+        making: &Making<'_>,
+        aside: Option<Aside>,
+        shared: Option<Shared>,
+        progress: &dyn Progress,
+        watch: &mut Watch,
+    ) -> Result<(Vec<Loaded>, u64)> {
+        let (ids, facts, conversion) = (making.ids, making.facts, making.conversion);
+        if let Some(conversion) = conversion {
+            conversion.groups.write(client, self.realm)?;
+        }
+        let total: u64 = self.plan.rows.values().sum();
+        let messages = self.plan.examined.messages.len();
+        progress.begin(Task { name: ROWS_TASK, unit: Unit::Rows, total: Some(total) });
+        progress.begin(Task { name: messages::TASK, unit: Unit::Rows, total: Some(messages) });
+        let (loaded, seen) = self.rows(client, making, shared.as_ref(), progress)?;
+        progress.end(messages::TASK);
+        progress.end(ROWS_TASK);
+        watch.lap("rows");
+        finish::channels(client, ids, facts, &seen, !self.plan.realm.deactivated)?;
+        if aside.as_ref().is_some_and(Aside::queue_is_off) || shared.as_ref().is_some_and(Shared::queue_is_off) {
+            finish::queue_for_search(client, ids)?;
+        }
+        conversion::complete(client, self.realm)?;
+        if let Some(conversion) = conversion {
+            conversion.subscriptions(client, self.realm)?;
+        }
+        finish::creation(client, self.realm)?;
+        if let Some(conversion) = conversion {
+            conversion.groups.add_members(client, self.realm)?;
+        }
+        finish::audit_log(client, self.realm, self.plan.realm.plan_type)?;
+        if self.plan.compat == Compat::Fixed {
+            finish::statistics(client, self.realm)?;
+        }
+        clients::write(client, &self.new_clients, ids)?;
+        watch.lap("finish");
+        if let Some(shared) = shared {
+            shared.end(client, progress)?;
+        }
+        // What is checked late is checked now: nothing may be open when keys are made.
+        client
+            .batch_execute("SET CONSTRAINTS ALL IMMEDIATE")
+            .map_err(|failure| error("check the foreign keys", failure))?;
+        let mut indexes_again = 0;
+        if let Some(aside) = aside {
+            indexes_again = aside.len();
+            aside.restore(client, progress)?;
+        }
+        watch.lap("indexes and keys");
+        // Beside others it waits until all is done: who else looks after a table would stand in the way.
+        if self.plan.way == Way::FirstImport {
+            analyze(client, &loaded)?;
+        }
+        watch.lap("analyze");
+        Ok((loaded, indexes_again))
     }
 
     fn rows(
@@ -239,28 +249,28 @@ impl Run<'_> {
             shared.messages_follow(client)?;
         }
         let targets = Target::of(schema, &schema.files.messages, converted)?;
-        let (of_messages, seen) = messages::load(client, package, making, &targets, self.plan.jobs, progress)?;
+        let (of_messages, seen) =
+            messages::load(client, package, making, &targets, self.plan.jobs, shared.is_some(), progress)?;
         loaded.extend(of_messages);
         loaded.extend(attachments::links(client, package, making)?);
         Ok((loaded, seen))
     }
 }
 
-/// How long each stretch took.
-struct Watch {
-    last: Instant,
-    laps: BTreeMap<&'static str, f64>,
-}
-
-impl Watch {
-    fn new() -> Self {
-        Self { last: Instant::now(), laps: BTreeMap::new() }
+/// Tells the server what its tables are like now: the last checks are faster for it, and so are the organisation's first
+/// users. The server does the same by itself within minutes.
+///
+/// # Errors
+/// What the database answers; nothing depends on it.
+pub(super) fn analyze(client: &mut Client, loaded: &[Loaded]) -> Result<()> {
+    let written = loaded.iter().filter(|loaded| loaded.rows > 0);
+    let tables: BTreeSet<&str> = written.map(|loaded| loaded.table.as_str()).collect();
+    for table in tables {
+        client
+            .batch_execute(&format!("ANALYZE {table}"))
+            .map_err(|failure| error("count what tables hold", failure))?;
     }
-
-    fn lap(&mut self, name: &'static str) {
-        self.laps.insert(name, self.last.elapsed().as_secs_f64());
-        self.last = Instant::now();
-    }
+    Ok(())
 }
 
 /// What texts name and the export has not.

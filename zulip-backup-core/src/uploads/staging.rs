@@ -27,6 +27,12 @@ pub trait Staging: fmt::Debug + Send + Sync {
     /// What the store answers.
     fn open(&self, store: Store, key: &str) -> Result<Box<dyn ReadSeek>>;
 
+    /// Flushes what was put in, so that [`switch`](Self::switch) has little to flush.
+    ///
+    /// # Errors
+    /// What the store answers.
+    fn flush(&self) -> Result<()>;
+
     /// Puts all files under the organisation's id, complete and flushed.
     ///
     /// # Errors
@@ -82,6 +88,10 @@ impl Staging for LocalStaging {
 
     fn open(&self, store: Store, key: &str) -> Result<Box<dyn ReadSeek>> {
         Ok(Box::new(fs::open(&super::local::below(&self.staged(store), key)?)?))
+    }
+
+    fn flush(&self) -> Result<()> {
+        fs::sync_file_system(&self.uploads)
     }
 
     fn switch(&self) -> Result<()> {

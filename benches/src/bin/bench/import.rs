@@ -1,17 +1,27 @@
 //! `import` beside the least that loading the same rows takes: `pg_restore` into a new database, and `\copy` into a server
 //! that others use.
 
-use std::process::Command;
+use std::collections::BTreeMap;
+use std::io::Seek;
+use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use zulip_backup_examples::SampleHost;
 
-use crate::measure::{Measured, run};
+use crate::measure::{Measured, run, run_into};
 use crate::table::{Goal, Table};
 use crate::{Result, export, host, mebibytes};
 
 /// How much longer a message may take where there are more of them.
 const GROWTH: f64 = 1.25;
+
+/// What an import says of itself.
+#[derive(serde::Deserialize)]
+struct Report {
+    way: serde_json::Value,
+    stretches: BTreeMap<String, f64>,
+    seconds: f64,
+}
 
 /// All of it. `server` is the one whose largest organisation is exported, and then imported again.
 pub(crate) fn measure(tool: &Utf8Path, server: &SampleHost, work: &Utf8Path, table: &mut Table) -> Result<()> {
@@ -37,7 +47,9 @@ fn first_import(tool: &Utf8Path, export: &Utf8Path, work: &Utf8Path, table: &mut
     let dumping = ["--format=custom", "--compress=0", "--file", dump.as_str(), "zulip"];
     run(host::program(&server, "pg_dump")?.args(dumping), &[0])?;
     let mut admin = server.cluster().connect_options("postgres").connect("bench")?;
-    admin.batch_execute("DROP DATABASE zulip; CREATE DATABASE zulip OWNER zulip")?;
+    // Each is a transaction of its own.
+    admin.batch_execute("DROP DATABASE zulip")?;
+    admin.batch_execute("CREATE DATABASE zulip OWNER zulip")?;
     host::flush()?;
     let restored =
         run(host::program(&server, "pg_restore")?.args(["--jobs=1", "--dbname=zulip", dump.as_str()]), &[0])?;
@@ -65,8 +77,7 @@ fn shared_server(
     host::settle(server)?;
     let rows = work.join("rows");
     let script = copies(server, &rows)?;
-    let delete = ["realm", "delete", "bench", "--yes", "--no-progress", "-q"];
-    run(Command::new(tool).args(delete).args(server.flags()), &[0, 1])?;
+    delete(tool, server)?;
     host::settle(server)?;
     let mut psql = host::program(server, "psql")?;
     psql.env("PGUSER", "zulip");
@@ -75,8 +86,7 @@ fn shared_server(
     let copied = run(psql.args(arguments), &[0])?;
     table.add("the same rows: psql, \\copy in one transaction", &copied, None);
     table.goal(Goal::at_most("shared import, wall vs \\copy", ours.wall / copied.wall, 1.2));
-    let delete = ["realm", "delete", "bench", "--yes", "--no-progress", "-q"];
-    run(Command::new(tool).args(delete).args(server.flags()), &[0, 1])?;
+    delete(tool, server)?;
     std::fs::remove_dir_all(&rows)?;
     host::settle(server)?;
     Ok(ours.peak_bytes)
@@ -86,8 +96,9 @@ fn shared_server(
 fn another(export: &Utf8Path) -> Result<()> {
     let path = export.join("realm.json");
     let text = std::fs::read_to_string(&path)?;
-    let key = "\"uuid\":\"";
-    let at = text.find(key).ok_or("the export has no uuid")? + key.len();
+    let key = "\"uuid\"";
+    let value = text.find(key).ok_or("the export has no uuid")? + key.len();
+    let at = value + text[value..].find('"').ok_or("the export's uuid is no text")? + 1;
     let other = text.get(at..at + 8).ok_or("the export's uuid is cut off")?;
     let other = if other == "01234567" { "76543210" } else { "01234567" };
     Ok(std::fs::write(&path, [&text[..at], other, &text[at + 8..]].concat())?)
@@ -96,10 +107,23 @@ fn another(export: &Utf8Path) -> Result<()> {
 fn import(tool: &Utf8Path, server: &SampleHost, subdomain: &str, export: &Utf8Path, role: &str) -> Result<Measured> {
     let [root, database] = server.flags();
     let database = database.replace("user=postgres", &format!("user={role}"));
-    let command = ["import", subdomain, export.as_str(), "--no-progress", "-q"];
-    let measured = run(Command::new(tool).args(command).args([root, database]), &[0, 1])?;
+    let command = ["import", subdomain, export.as_str(), "--no-progress", "--json"];
+    let mut report = tempfile::tempfile()?;
+    let stdout = Stdio::from(report.try_clone()?);
+    let measured = run_into(Command::new(tool).args(command).args([root, database]), &[0, 1], stdout)?;
+    report.rewind()?;
+    let report: Report = serde_json::from_reader(&report)?;
+    let stretches: Vec<String> = report.stretches.iter().map(|(name, took)| format!("{name} {took:.1}")).collect();
+    println!("  {}, in seconds: {}; all {:.1}", report.way, stretches.join(", "), report.seconds);
     host::flush()?;
     Ok(measured)
+}
+
+/// Takes the imported organisation out again.
+fn delete(tool: &Utf8Path, server: &SampleHost) -> Result<()> {
+    let command = ["realm", "delete", "bench", "--yes", "--no-progress", "-q"];
+    run(Command::new(tool).args(command).args(server.flags()), &[0, 1])?;
+    Ok(())
 }
 
 /// Writes the rows of the latest import, by its transaction, to files, and a script that reads them in again.

@@ -35,9 +35,14 @@ impl Measured {
 /// The peak memory is the kernel's own high-water mark, read while the process lives; it only grows, so the last reading
 /// misses at most what was added in the last milliseconds.
 pub(crate) fn run(command: &mut Command, good: &[i32]) -> Result<Measured> {
+    run_into(command, good, Stdio::null())
+}
+
+/// The same, with somewhere for what it prints.
+pub(crate) fn run_into(command: &mut Command, good: &[i32], stdout: Stdio) -> Result<Measured> {
     let cpu = children_cpu()?;
     let begun = Instant::now();
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+    let mut child = command.stdin(Stdio::null()).stdout(stdout).spawn()?;
     let status_file = format!("/proc/{}/status", child.id());
     let mut peak_bytes = 0;
     let status = loop {
