@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
-use serde_json::Value;
 use stage::{Stage, stage};
 use zulip_backup_core::import::{ImportOptions, ImportReport, Way, plan};
 use zulip_backup_core::postgres::ConnectOptions;
@@ -46,13 +45,7 @@ struct State {
 impl Scene {
     fn new() -> Self {
         let stage = stage();
-        let report = stage.export(&stage.options("export"));
-        // As if it were of another server.
-        let path = report.path.join("realm.json");
-        let mut realm: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        realm["zerver_realm"][0]["uuid"] = "0d9f5c1e-3f1b-4c3e-9f0a-2f6d5a1b7c11".into();
-        std::fs::write(&path, serde_json::to_vec(&realm).unwrap()).unwrap();
-        Self { export: report.path, stage }
+        Self { export: stage.foreign_export(), stage }
     }
 
     fn state(&self) -> State {

@@ -24,7 +24,7 @@ use std::fmt;
 
 use postgres::{Client, IsolationLevel, Transaction};
 
-pub use checksum::checksums;
+pub use checksum::{checksums, checksums_where};
 pub use dump::restore;
 pub use exception::{Exception, Kind, WHOLE_ROW};
 pub use html::same_html;

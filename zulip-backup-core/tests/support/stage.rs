@@ -49,6 +49,15 @@ impl Stage {
         self.client().query_one(query, &[&self.realm_id]).unwrap().get(0)
     }
 
+    /// An export as if it were of another server, in which all ids are as here.
+    pub fn foreign_export(&self) -> Utf8PathBuf {
+        let report = self.export(&self.options("foreign"));
+        change(&report.path, "realm.json", |realm| {
+            realm["zerver_realm"][0]["uuid"] = "0d9f5c1e-3f1b-4c3e-9f0a-2f6d5a1b7c11".into();
+        });
+        report.path
+    }
+
     /// An export that leaves no trace in the database.
     pub fn export(&self, options: &ExportOptions) -> ExportReport {
         let options = options.clone().no_record(true);
@@ -71,6 +80,28 @@ pub fn read(root: &Utf8Path) -> BTreeMap<String, Vec<u8>> {
         }
     }
     files
+}
+
+/// Changes a file of an export in a directory, and what its statistics say of it.
+pub fn change(export: &Utf8Path, name: &str, change: impl FnOnce(&mut Value)) {
+    let read = |name: &str| serde_json::from_slice::<Value>(&std::fs::read(export.join(name)).unwrap()).unwrap();
+    let write =
+        |name: &str, value: &Value| std::fs::write(export.join(name), serde_json::to_vec(value).unwrap()).unwrap();
+    let (mut value, mut stats) = (read(name), read("stats.json"));
+    change(&mut value);
+    write(name, &value);
+    let counted = name.trim_end_matches(".json").replace('/', "_");
+    match &value {
+        Value::Array(rows) => stats[counted] = rows.len().into(),
+        lists => {
+            for (list, rows) in
+                lists.as_object().unwrap().iter().filter_map(|(list, rows)| Some((list, rows.as_array()?)))
+            {
+                stats[&counted][list] = rows.len().into();
+            }
+        }
+    }
+    write("stats.json", &stats);
 }
 
 /// A file of an export.

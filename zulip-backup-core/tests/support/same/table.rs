@@ -60,10 +60,15 @@ impl Table {
     ///
     /// A sum, not an exclusive or: a row that is there twice has to count twice.
     pub(super) fn sum(&self, transaction: &mut Transaction) -> (i64, String) {
+        self.sum_where(transaction, "true")
+    }
+
+    /// The same of the rows for which a condition holds.
+    pub(super) fn sum_where(&self, transaction: &mut Transaction, condition: &str) -> (i64, String) {
         let columns: Vec<String> = self.columns.keys().map(|column| quoted(column)).collect();
         let sql = format!(
             "SELECT count(*), concat_ws(':', sum(hashtextextended(line, 1)), sum(hashtextextended(line, 2)))
-             FROM (SELECT ROW({})::text AS line FROM {}) lines",
+             FROM (SELECT ROW({})::text AS line FROM {} WHERE {condition}) lines",
             columns.join(", "),
             self.place()
         );
