@@ -109,8 +109,8 @@ pub fn avatar(original: &[u8]) -> Result<Avatar, BadImage> {
     decode::guarded(original, |header| {
         let still = decode::still(original, &header)?;
         Ok(Avatar {
-            default: encode::png(&still.cover(AVATAR), still.profile())?,
-            medium: encode::png(&still.cover(MEDIUM_AVATAR), still.profile())?,
+            default: encode::png(&still.cover(AVATAR)?, still.profile())?,
+            medium: encode::png(&still.cover(MEDIUM_AVATAR)?, still.profile())?,
         })
     })
 }

@@ -68,11 +68,11 @@ pub(super) struct Still {
 
 impl Still {
     /// The middle of it, square, of this many pixels each way.
-    pub(super) fn cover(&self, side: u32) -> RgbaImage {
-        let mut square = DynamicImage::ImageRgba8(scale::cover(&self.pixels, self.size, side));
+    pub(super) fn cover(&self, side: u32) -> Result<RgbaImage, BadImage> {
+        let mut square = DynamicImage::ImageRgba8(scale::cover(&self.pixels, self.size, side)?);
         // A square's middle stays where it is: turning the small one is enough.
         square.apply_orientation(self.orientation);
-        square.into_rgba8()
+        Ok(square.into_rgba8())
     }
 
     /// What its colours mean, where the file says it.

@@ -83,7 +83,7 @@ pub fn emoji(original: &[u8], file_name: &str) -> Result<Emoji, BadImage> {
             && matches!(header.format, Format::Gif | Format::Webp)
             && header.frames > 1;
         let still = decode::still(original, &header)?;
-        let square = still.cover(SIDE);
+        let square = still.cover(SIDE)?;
         if moves {
             let image = animation(original, &header, format)?;
             return Ok(Emoji { image, format, still: Some(encode::png(&square, still.profile())?) });
@@ -111,7 +111,7 @@ fn animation(original: &[u8], header: &Header, format: EmojiFormat) -> Result<Ve
     let frames = frames.take(usize::try_from(MAX_FRAMES).unwrap_or(usize::MAX)).map_while(|frame| match frame {
         Ok(frame) => {
             so_far += 1;
-            Some(Ok(fitted(&frame, header)))
+            Some(fitted(&frame, header))
         }
         // A file that ends early moves as far as it goes.
         Err(_) if so_far > 0 => None,
@@ -129,8 +129,8 @@ fn opened<'a>(mut decoder: impl ImageDecoder + AnimationDecoder<'a>) -> Result<(
     Ok((decoder.into_frames(), repeat))
 }
 
-fn fitted(frame: &Frame, header: &Header) -> Frame {
+fn fitted(frame: &Frame, header: &Header) -> Result<Frame, BadImage> {
     let (width, height) = frame.buffer().dimensions();
     let size = (header.width.min(width), header.height.min(height));
-    Frame::from_parts(scale::contain(frame.buffer(), size, SIDE), 0, 0, frame.delay())
+    Ok(Frame::from_parts(scale::contain(frame.buffer(), size, SIDE)?, 0, 0, frame.delay()))
 }
