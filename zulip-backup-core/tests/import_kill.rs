@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
-use stage::{Stage, stage};
+use stage::{Stage, stage_of};
 use zulip_backup_core::import::{ImportOptions, ImportReport, Way, plan};
 use zulip_backup_core::postgres::ConnectOptions;
 use zulip_backup_core::realm::delete;
@@ -44,7 +44,11 @@ struct State {
 
 impl Scene {
     fn new() -> Self {
-        let stage = stage();
+        Self::of(3000)
+    }
+
+    fn of(messages: u64) -> Self {
+        let stage = stage_of(messages);
         Self { export: stage.foreign_export(), stage }
     }
 
@@ -236,6 +240,56 @@ fn a_commit_that_is_refused_leaves_no_file() {
     }
     admin.batch_execute("DROP TRIGGER refuse ON zerver_presencesequence; DROP FUNCTION refuse()").unwrap();
     scene.import(Way::SharedServer { bulk_checks: false }).unwrap();
+}
+
+/// No file of this process may be larger than this, as if the disk were full: `ulimit -f` counts in half kibibytes.
+const LARGEST_FILE: u32 = 16 << 10;
+
+#[test]
+fn a_full_disk_under_the_uploads_leaves_nothing() {
+    let scene = Scene::new();
+    let before = scene.state();
+    for way in WAYS {
+        let child = scene.child(way);
+        // Who does not ignore the signal is ended by it, and nobody sees what a failed write does.
+        let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", LARGEST_FILE / 512);
+        let mut limited = Command::new("sh");
+        limited.args(["-c", &script]).arg(child.get_program()).args(child.get_args());
+        limited.envs(child.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let done = limited.output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(!done.status.success() && said.contains("File too large"), "{way}: {done:?}");
+        scene.nothing_happened(&before, &way.to_string());
+        scene.import(way).unwrap();
+        scene.remove();
+    }
+}
+
+/// No file of the server may be larger than this; a segment of its log just fits.
+const LARGEST_TABLE: u64 = 17 << 20;
+
+#[test]
+fn a_full_disk_under_the_server_leaves_nothing() {
+    // Their messages need more.
+    let scene = Scene::of(20_000);
+    let before = scene.state();
+    let mut admin = scene.stage.client();
+    let postmaster = "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)";
+    let postmaster: String = admin.query_one(postmaster, &[]).unwrap().get(0);
+    // Processes of the server that begin from now on have it. Only the server's own user may say so.
+    let mut limit = |bytes: &str| {
+        let program =
+            format!("COPY (SELECT) TO PROGRAM 'cat > /dev/null; prlimit --pid {postmaster} --fsize={bytes}:'");
+        admin.batch_execute(&program).unwrap();
+    };
+    for way in WAYS {
+        limit(&LARGEST_TABLE.to_string());
+        let error = scene.import(way).unwrap_err();
+        limit("unlimited");
+        assert!(error.kind() == ErrorKind::Postgres && error.chain().contains("File too large"), "{}", error.chain());
+        scene.nothing_happened(&before, &way.to_string());
+    }
+    scene.import(Way::FirstImport).unwrap();
 }
 
 /// A journal whose import is over for certain goes, and nothing else; any doubt leaves everything where it is.

@@ -21,11 +21,16 @@ pub struct Stage {
 }
 
 pub fn stage() -> Stage {
+    stage_of(3000)
+}
+
+/// With so many messages.
+pub fn stage_of(messages: u64) -> Stage {
     let temp = tempfile::tempdir().unwrap();
     let dir = Utf8PathBuf::from_path_buf(temp.path().to_owned()).unwrap();
     let root = dir.join("host");
     std::fs::create_dir(&root).unwrap();
-    let options = SampleOptions { messages: 3000, missing_files: 1, ..SampleOptions::default() };
+    let options = SampleOptions { messages, missing_files: 1, ..SampleOptions::default() };
     let host = SampleHost::start(&root, &options, Cluster::builder()).unwrap();
     let main =
         realm::list(&host.site().unwrap()).unwrap().realms.into_iter().max_by_key(|realm| realm.messages).unwrap();
