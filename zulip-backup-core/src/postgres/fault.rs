@@ -103,6 +103,9 @@ pub(super) fn explain(error: &postgres::Error) -> (String, Option<ServerError>) 
 /// What usually helps.
 pub(super) fn hint(error: &postgres::Error) -> Option<String> {
     let Some(server) = error.as_db_error() else {
+        if error.is_closed() {
+            return Some(LOST.to_owned());
+        }
         let cause = error.source()?;
         let io = cause.downcast_ref::<std::io::Error>()?;
         return io_hint(io).map(str::to_owned);
@@ -128,6 +131,8 @@ pub(super) fn hint(error: &postgres::Error) -> Option<String> {
     Some(advice.to_owned())
 }
 
+const LOST: &str = "the connection was lost: the server's log says whether it was ended, restarted or crashed";
+
 fn io_hint(error: &std::io::Error) -> Option<&'static str> {
     match error.kind() {
         std::io::ErrorKind::ConnectionRefused => {
@@ -140,6 +145,10 @@ fn io_hint(error: &std::io::Error) -> Option<&'static str> {
         std::io::ErrorKind::TimedOut => {
             Some("nothing answered in time: check the address, firewalls and connect_timeout")
         }
+        std::io::ErrorKind::BrokenPipe
+        | std::io::ErrorKind::ConnectionReset
+        | std::io::ErrorKind::ConnectionAborted
+        | std::io::ErrorKind::UnexpectedEof => Some(LOST),
         _ => None,
     }
 }
