@@ -120,9 +120,15 @@ impl Session {
     /// The server, as the user it belongs to: who writes to `output` must be able to.
     fn open(&self, output: Option<&Utf8Path>) -> Result<Site> {
         let site = self.site()?;
-        identity::become_owner(&site, output, &self.words)?;
-        self.warn_of_visible_password(&site);
+        self.enter(&site, output)?;
         Ok(site)
+    }
+
+    /// Becomes the user a server belongs to.
+    fn enter(&self, site: &Site, output: Option<&Utf8Path>) -> Result<()> {
+        identity::become_owner(site, output, &self.words)?;
+        self.warn_of_visible_password(site);
+        Ok(())
     }
 
     /// Shows a plan, and does it unless that was all that was asked for. Whether there are findings comes with the report.

@@ -32,7 +32,7 @@ use std::fmt;
 
 pub(crate) use caches::Caches;
 pub(crate) use deactivation::{Deactivation, SELF_HOSTING_MIGRATION, already, user_counts};
-pub(crate) use find::{Realm, find};
+pub(crate) use find::{Realm, exists, find};
 pub use list::{RealmList, RealmSummary, list};
 pub(crate) use open::{connect, search_path};
 pub use show::{Channels, FilePresence, RealmDetails, RealmExports, UsersByRole, show};

@@ -18,8 +18,9 @@ use crate::exit::Exit;
 
 pub fn run(session: Session, args: &RealmArgs) -> Result<Exit> {
     let changed = matches!(&args.verb, RealmVerb::Delete(verb) if !verb.dry_run);
-    let uploads = if changed { uploads_entry(&session.site()?) } else { None };
-    let site = session.open(uploads.as_deref())?;
+    let site = session.site()?;
+    let uploads = if changed { uploads_entry(&site) } else { None };
+    session.enter(&site, uploads.as_deref())?;
     match &args.verb {
         RealmVerb::List(_) => show(&session, &realm::list(&site)?),
         RealmVerb::Show(verb) => show(&session, &realm::show(&site, &verb.realm)?),

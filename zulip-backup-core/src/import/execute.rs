@@ -10,7 +10,7 @@ use crate::import::plan::APPLICATION;
 use crate::import::reserve::reserve;
 use crate::import::run::{Outcome, Run, analyze};
 use crate::import::{ImportPlan, ImportReport, Way, internal};
-use crate::postgres::{Purpose, column, error, lock_out_others};
+use crate::postgres::{Purpose, error, lock_out_others};
 use crate::uploads::Staging;
 use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, realm};
 
@@ -36,8 +36,7 @@ impl ImportPlan {
         // Since PostgreSQL 14.
         let _ = client.batch_execute("SET client_connection_check_interval = '2s'");
         lock_out_others(&mut client, Purpose::Import)?;
-        let mut findings = Findings::default();
-        findings.extend(journal::settle(&self.uploads_dir, &*self.uploads, &mut client)?);
+        let findings = journal::settle(&self.uploads_dir, &*self.uploads, &mut client)?;
         client.batch_execute("BEGIN").map_err(failed)?;
         let internal = internal::make_where_missing(&mut client)?;
         let (ids, new_clients) = reserve(&mut client, &self.examined, &self.package, progress)?;
@@ -107,15 +106,10 @@ fn complete(run: &Run<'_>, client: &mut Client, findings: Findings) -> Result<Ou
         let answered = failure.as_db_error().is_some();
         (error("commit the import", failure), if answered { Fate::Nothing } else { Fate::Unknown })
     })?;
-    // A transaction that has failed before ends with COMMIT too, and without a word.
     outcome.watch.lap("commit");
-    if is_there(client, run.realm).map_err(|error| (error, Fate::Unknown))? {
+    // A transaction that has failed before ends with COMMIT too, and without a word.
+    if realm::exists(client, run.realm).map_err(|error| (error, Fate::Unknown))? {
         return Ok(outcome);
     }
     Err(nothing(Error::new(ErrorKind::Postgres, "the server has undone the import instead of completing it")))
-}
-
-fn is_there(client: &mut Client, realm: i64) -> Result<bool> {
-    let row = client.query_one("SELECT EXISTS (SELECT FROM zerver_realm WHERE id = $1::int8)", &[&realm]);
-    column(&row.map_err(|failure| error("look for the imported organisation", failure))?, 0)
 }

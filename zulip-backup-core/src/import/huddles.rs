@@ -41,15 +41,15 @@ pub(super) fn wrong(client: &mut Client, ids: &Ids, facts: &Facts) -> Result<Vec
             &[&new],
         )
         .map_err(|failure| error("check the groups of direct messages", failure))?;
-    let mut found: HashMap<i64, String> = HashMap::new();
+    let mut found = Vec::new();
     for row in &rows {
         let members: Vec<Option<i64>> = column(row, 2)?;
         let written: String = column(row, 1)?;
         if hash(&members.into_iter().flatten().collect::<Vec<_>>()) != written {
-            found.insert(column(row, 0)?, written);
+            found.push((column(row, 0)?, written));
         }
     }
-    Ok(found.into_iter().collect())
+    Ok(found)
 }
 
 #[cfg(test)]

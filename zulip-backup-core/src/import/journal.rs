@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::postgres::{column, error, identity};
 use crate::uploads::Uploads;
-use crate::{Error, ErrorKind, Finding, Findings, Result, fs};
+use crate::{Error, ErrorKind, Finding, Findings, Result, fs, realm};
 
 /// What the directories are called, with the organisation's id behind it.
 const PREFIX: &str = ".zulip-backup-import-";
@@ -124,16 +124,16 @@ enum Left {
     Unsure(String),
 }
 
-fn left(client: &mut Client, path: &Utf8Path, realm: i64) -> Result<Left> {
+fn left(client: &mut Client, path: &Utf8Path, id: i64) -> Result<Left> {
     let entry = match fs::symlink_metadata(path)? {
         Some(_) => serde_json::from_slice::<Entry>(&fs::read(path, 1 << 16)?),
         None => return Ok(Left::Unwritten),
     };
     let entry = match entry {
-        Ok(entry) if entry.format == FORMAT && entry.realm_id == realm => entry,
+        Ok(entry) if entry.format == FORMAT && entry.realm_id == id => entry,
         Ok(Entry { format, realm_id, .. }) => {
             return Ok(Left::Unsure(format!(
-                "its journal has format {format} and organisation {realm_id}, expected {FORMAT} and {realm}"
+                "its journal has format {format} and organisation {realm_id}, expected {FORMAT} and {id}"
             )));
         }
         Err(error) => return Ok(Left::Unsure(format!("its journal is not understood ({error})"))),
@@ -149,18 +149,14 @@ fn left(client: &mut Client, path: &Utf8Path, realm: i64) -> Result<Left> {
         Err(failure) if failure.as_db_error().is_some() => None,
         Err(failure) => return Err(failed(failure)),
     };
-    // Organisations are renamed, and their ids stay.
-    let there =
-        client.query_one("SELECT EXISTS (SELECT FROM zerver_realm WHERE id = $1::int8)", &[&realm]).map_err(failed)?;
-    let there: bool = column(&there, 0)?;
-    Ok(match (status.as_deref(), there) {
+    Ok(match (status.as_deref(), realm::exists(client, id)?) {
         (Some("in progress"), _) => Left::Running,
         // Without a status it is too long ago for the server to know. Where it is not there it was deleted since, and what
         // it had went with it.
         (Some("committed"), _) | (None, true) => Left::Committed,
         (Some("aborted") | None, false) => Left::Aborted,
         (Some(other), _) => {
-            let message = format!("the server says {other:?} of its transaction, and has the organisation {realm}");
+            let message = format!("the server says {other:?} of its transaction, and has the organisation {id}");
             Left::Unsure(message)
         }
     })

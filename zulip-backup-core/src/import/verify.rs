@@ -114,13 +114,11 @@ pub(super) fn check(client: &mut Client, examined: &Examined, ids: &Ids, realm: 
     if queued < messages {
         wrong("fts_update_log", format!("{queued} messages are queued for the search index, expected {messages}"));
     }
-    for sequence in OwnedSequence::all(client)? {
-        let written = loaded.iter().any(|loaded| loaded.table == sequence.table);
-        if let Some(Behind { last, largest }) = if written { sequence.behind(client)? } else { None } {
-            wrong(
-                &sequence.table,
-                format!("the largest {} is {largest}, and its sequence is at {last}", sequence.column),
-            );
+    let sequences = OwnedSequence::all(client)?;
+    for sequence in sequences.iter().filter(|sequence| loaded.iter().any(|loaded| loaded.table == sequence.table)) {
+        if let Some(Behind { last, largest }) = sequence.behind(client)? {
+            let OwnedSequence { table, column, .. } = sequence;
+            wrong(table, format!("the largest {column} is {largest}, and its sequence is at {last}"));
         }
     }
     if reasons.is_empty() {

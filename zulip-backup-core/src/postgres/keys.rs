@@ -3,7 +3,7 @@
 use postgres::GenericClient;
 
 use super::{column, error};
-use crate::{Error, ErrorKind, Result};
+use crate::Result;
 
 /// A foreign key between two of Zulip's tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(crate) struct ForeignKey {
     pub(crate) parent: String,
     /// Its column.
     pub(crate) parent_column: String,
+    /// How many columns it has. Zulip's have one; of others those above are the first.
+    pub(crate) columns: i64,
 }
 
 const KEYS: &str = "
@@ -35,24 +37,19 @@ impl ForeignKey {
     /// All of them, by table and column. The connection finds Zulip's tables by their names.
     ///
     /// # Errors
-    /// `Incompatible` for a key of several columns, which Zulip has none of, and what the database answers.
+    /// What the database answers.
     pub(crate) fn all(client: &mut impl GenericClient) -> Result<Vec<Self>> {
         let rows = client.query(KEYS, &[]).map_err(|failure| error("read the foreign keys", failure))?;
         let keys = rows.iter().map(|row| {
-            let key = Self {
+            Ok(Self {
                 name: column(row, 0)?,
                 table: column(row, 1)?,
                 column: column(row, 2)?,
                 nullable: column(row, 3)?,
                 parent: column(row, 4)?,
                 parent_column: column(row, 5)?,
-            };
-            if column::<i64>(row, 6)? == 1 {
-                return Ok(key);
-            }
-            let Self { table, column, .. } = key;
-            let message = format!("{table} has a foreign key of several columns, {column} the first of them");
-            Err(Error::new(ErrorKind::Incompatible, message))
+                columns: column(row, 6)?,
+            })
         });
         keys.collect()
     }

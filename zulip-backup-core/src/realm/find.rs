@@ -20,6 +20,14 @@ pub(crate) struct Realm {
 
 const FIND: &str = "SELECT id::int8, string_id::text, name::text, deactivated FROM zerver_realm WHERE";
 
+/// Whether there is an organisation with this id. Organisations are renamed, and their ids stay.
+pub(crate) fn exists(client: &mut impl GenericClient, realm: i64) -> Result<bool> {
+    let row = client
+        .query_one("SELECT EXISTS (SELECT FROM zerver_realm WHERE id = $1::int8)", &[&realm])
+        .map_err(|failure| error("look for the organisation", failure))?;
+    column(&row, 0)
+}
+
 /// The organisation with this id, or else with this `string_id`.
 pub(crate) fn find(client: &mut impl GenericClient, asked: &str) -> Result<Realm> {
     let failed = |failure| error("look for the organisation", failure);

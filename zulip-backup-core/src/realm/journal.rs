@@ -5,12 +5,11 @@
 //! command looks at it: with the organisation gone, it removes the files; with the organisation there, the rows are there.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use postgres::Client;
 use serde::{Deserialize, Serialize};
 
 use crate::postgres::{ConnectOptions, Purpose, Reservation, column, error};
 use crate::realm::delete::RealmFiles;
-use crate::realm::search_path;
+use crate::realm::{exists, search_path};
 use crate::site::{Site, UploadsBackend};
 use crate::uploads::{LocalFiles, Uploads};
 use crate::{Error, ErrorKind, Finding, Result, fs};
@@ -151,13 +150,6 @@ pub(super) struct Settled {
     pub(super) realm_id: Option<i64>,
     pub(super) realm: String,
     pub(super) findings: Vec<Finding>,
-}
-
-fn exists(client: &mut Client, realm: i64) -> Result<bool> {
-    let row = client
-        .query_one("SELECT EXISTS (SELECT FROM zerver_realm WHERE id = $1::int8)", &[&realm])
-        .map_err(|failure| error("look for the organisation", failure))?;
-    column(&row, 0)
 }
 
 fn read(path: &Utf8Path) -> Result<Option<Journal>> {

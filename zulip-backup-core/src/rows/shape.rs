@@ -83,6 +83,14 @@ impl Fits {
     }
 }
 
+impl FieldShape {
+    /// One that every row has, and nothing more is known of.
+    fn new(key: &str, value: ValueShape) -> Self {
+        let key = key.to_owned();
+        Self { key, value, nullable: false, optional: false, number: false, references: None, fits: Fits::Any }
+    }
+}
+
 /// What a value has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ValueShape {
@@ -106,52 +114,30 @@ impl Shape {
         let fields: Vec<FieldShape> = if list.rows == RowRule::CrossRealmBots {
             [("email", Encoding::Text), ("id", Encoding::Integer), ("recipient_id", Encoding::Integer)]
                 .map(|(key, encoding)| FieldShape {
-                    key: key.to_owned(),
-                    value: ValueShape::Column(encoding),
                     nullable: key == "recipient_id" && !schema.personal_recipients,
-                    optional: false,
-                    number: false,
-                    references: None,
-                    fits: Fits::Any,
+                    ..FieldShape::new(key, ValueShape::Column(encoding))
                 })
                 .into()
         } else {
             let table = schema.table(list.table())?;
             let columns = Catalog::latest()?.table(list.table())?;
             let field = |field: &crate::schema::Field| {
-                let key = field.key.clone();
+                let key = field.key.as_str();
                 match &field.source {
                     Source::Column { column, encoding, nullable, references } => FieldShape {
-                        key,
-                        value: ValueShape::Column(*encoding),
                         nullable: *nullable,
-                        optional: false,
-                        number: false,
                         references: references.clone(),
                         fits: columns.column(column).map_or(Fits::Any, |column| Fits::of_type(&column.sql_type)),
+                        ..FieldShape::new(key, ValueShape::Column(*encoding))
                     },
-                    Source::Ids { references, .. } => FieldShape {
-                        key,
-                        value: ValueShape::Ids,
-                        nullable: false,
-                        optional: false,
-                        number: false,
-                        references: references.clone(),
-                        fits: Fits::Any,
-                    },
+                    Source::Ids { references, .. } => {
+                        FieldShape { references: references.clone(), ..FieldShape::new(key, ValueShape::Ids) }
+                    }
                 }
             };
             let mut fields: Vec<FieldShape> = table.fields.iter().map(field).collect();
             if list.rows == RowRule::SubjectMessages {
-                fields.extend(OF_SUBJECT.map(|(key, encoding)| FieldShape {
-                    key: key.to_owned(),
-                    value: ValueShape::Column(encoding),
-                    nullable: false,
-                    optional: false,
-                    number: false,
-                    references: None,
-                    fits: Fits::Any,
-                }));
+                fields.extend(OF_SUBJECT.map(|(key, encoding)| FieldShape::new(key, ValueShape::Column(encoding))));
             }
             fields
         };
@@ -179,13 +165,9 @@ impl Shape {
         }
         for (key, encoding) in conversion.extra.get(&self.list).into_iter().flatten() {
             self.fields.push(FieldShape {
-                key: key.clone(),
-                value: ValueShape::Column(*encoding),
                 nullable: true,
                 optional: true,
-                number: false,
-                references: None,
-                fits: Fits::Any,
+                ..FieldShape::new(key, ValueShape::Column(*encoding))
             });
         }
         self.required = conversion.lists.contains(&self.list);

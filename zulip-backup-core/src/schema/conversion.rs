@@ -42,18 +42,22 @@ impl Conversion {
 
     /// Whether a row of a list may lack a key.
     pub(crate) fn may_lack(&self, list: &str, key: &str) -> bool {
-        self.absent.get(list).is_some_and(|keys| keys.iter().any(|other| other == key))
+        has(&self.absent, list, key)
     }
 
     /// Whether a text of a list's rows may be a number.
     pub(crate) fn may_be_number(&self, list: &str, key: &str) -> bool {
-        self.numbers.get(list).is_some_and(|keys| keys.iter().any(|other| other == key))
+        has(&self.numbers, list, key)
     }
 
     /// Whether a key of a list's rows may be null.
     pub(crate) fn may_be_null(&self, list: &str, key: &str) -> bool {
-        self.null.get(list).is_some_and(|keys| keys.iter().any(|other| other == key)) || self.may_lack(list, key)
+        has(&self.null, list, key) || self.may_lack(list, key)
     }
+}
+
+fn has(keys: &BTreeMap<String, Vec<String>>, list: &str, key: &str) -> bool {
+    keys.get(list).is_some_and(|keys| keys.iter().any(|other| other == key))
 }
 
 #[cfg(test)]

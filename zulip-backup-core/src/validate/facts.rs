@@ -304,10 +304,7 @@ impl Facts {
 impl Sink for Facts {
     fn row(&mut self, row: &RowParser<'_>, id: i64) {
         self.links.row(row, id);
-        match self.uniques.row("realm.json", row, id) {
-            Ok(twice) => twice.into_iter().for_each(|finding| self.findings.push(finding)),
-            Err(error) => self.findings.push(Finding::error("check-failed", &row.shape.list, error.to_string())),
-        }
+        self.uniques.check("realm.json", row, id, &mut self.findings);
         match &row.shape.rule {
             RowRule::Users => self.user(row, id, Standing::Normal),
             RowRule::MirrorDummies => self.user(row, id, Standing::Dummy),

@@ -10,6 +10,7 @@ use crate::rows::{self, Cell, Counts, RowParser, Shape, Sink};
 use crate::schema::RowRule;
 use crate::validate::facts::Facts;
 use crate::validate::rules::{Reach, Rules};
+use crate::validate::unique::Uniques;
 use crate::{Error, ErrorKind, Finding, Findings, Result};
 
 /// What all files with messages are judged by.
@@ -85,8 +86,8 @@ struct File<'j> {
     clients: Vec<i64>,
     /// The messages, once all were read.
     own: Option<IdSet>,
-    /// User messages: the message, the user and the row. A user has a message once.
-    owned: Vec<(i64, i64, i64)>,
+    /// What users have of messages, each once: both rows would have to be in this file, where the message is.
+    uniques: Uniques,
     /// User messages that came before the messages: the message, and the row.
     waiting: Vec<(i64, i64)>,
     /// Messages that a consenting user has to have.
@@ -105,7 +106,7 @@ impl<'j> File<'j> {
             user_messages: Vec::new(),
             clients: Vec::new(),
             own: None,
-            owned: Vec::new(),
+            uniques: Uniques::default(),
             waiting: Vec::new(),
             unproved: Vec::new(),
             witnessed: Vec::new(),
@@ -137,7 +138,7 @@ impl<'j> File<'j> {
     fn user_message(&mut self, row: &RowParser<'_>, id: i64) {
         self.references(row, id);
         let (user, message) = (row.integer("user_profile").unwrap_or(-1), row.integer("message").unwrap_or(-1));
-        self.owned.push((message, user, id));
+        self.uniques.check(self.name, row, id, &mut self.findings);
         match &self.own {
             Some(own) if own.contains(message) => {}
             Some(_) => self.strange(message, id),
@@ -185,17 +186,6 @@ impl<'j> File<'j> {
         for (message, id) in std::mem::take(&mut self.waiting) {
             if sound && !own.contains(message) {
                 self.strange(message, id);
-            }
-        }
-        // Both rows would have to be in this file, where the message is.
-        self.owned.sort_unstable();
-        for twice in std::mem::take(&mut self.owned).windows(2) {
-            let [(message, user, other), (_, _, id)] = [twice[0], twice[1]];
-            if (message, user) == (twice[1].0, twice[1].1) {
-                let what = format!(
-                    "has the user_profile {user} and the message {message} of row {other}: the table takes them once"
-                );
-                self.findings.push(Finding::error("value-duplicate", self.object("zerver_usermessage", id), what));
             }
         }
         let witnessed: IdSet = std::mem::take(&mut self.witnessed).into_iter().collect();

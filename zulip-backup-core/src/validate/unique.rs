@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::rows::{Cell, RowParser, Shape};
 use crate::schema::{Catalog, ExportSchema, RowRule, Source};
-use crate::{Finding, Result};
+use crate::{Finding, Findings, Result};
 
 /// Columns whose values are made anew whenever rows are imported: what an export has of them collides with nothing.
 const MADE: [(&str, &str); 2] = [("zerver_huddle", "huddle_hash"), ("zerver_userprofile", "api_key")];
@@ -66,11 +66,19 @@ enum Seen {
 }
 
 impl Uniques {
+    /// Looks at a row, and says what it has that another has as well.
+    pub(super) fn check(&mut self, file: &str, row: &RowParser<'_>, id: i64, findings: &mut Findings) {
+        match self.row(file, row, id) {
+            Ok(twice) => twice.into_iter().for_each(|finding| findings.push(finding)),
+            Err(error) => findings.push(Finding::error("check-failed", &row.shape.list, error.to_string())),
+        }
+    }
+
     /// Looks at a row. What it has that another has as well comes back.
     ///
     /// # Errors
     /// `Damaged` where the built-in files are wrong, which the tests exclude.
-    pub(super) fn row(&mut self, file: &str, row: &RowParser<'_>, id: i64) -> Result<Vec<Finding>> {
+    fn row(&mut self, file: &str, row: &RowParser<'_>, id: i64) -> Result<Vec<Finding>> {
         let shape = row.shape;
         // Those are not imported, but found on the server; attachments and organisations have checks of their own; and
         // counts are many.

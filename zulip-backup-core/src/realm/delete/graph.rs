@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::GenericClient;
 
-use crate::Result;
 use crate::postgres::{ForeignKey, column, error};
 use crate::schema::Catalog;
+use crate::{Error, ErrorKind, Result};
 
 pub(super) const REALM: &str = "zerver_realm";
 pub(super) const RECIPIENT: &str = "zerver_recipient";
@@ -78,6 +78,10 @@ impl Graph {
     pub(super) fn read(client: &mut impl GenericClient) -> Result<Self> {
         let failed = |failure| error("read the primary keys", failure);
         let keys = ForeignKey::all(client)?;
+        if let Some(ForeignKey { table, column, .. }) = keys.iter().find(|key| key.columns != 1) {
+            let message = format!("{table} has a foreign key of several columns, {column} the first of them");
+            return Err(Error::new(ErrorKind::Incompatible, message));
+        }
         let mut primary: BTreeMap<String, String> = BTreeMap::new();
         for row in client.query(PRIMARY, &[]).map_err(failed)? {
             primary.insert(column(&row, 0)?, column(&row, 1)?);
@@ -236,6 +240,7 @@ mod tests {
                 nullable: table.column(&key.column).unwrap().nullable,
                 parent: key.references.clone(),
                 parent_column: key.references_column.clone(),
+                columns: 1,
             })
         });
         let primary = catalog.tables.iter().map(|table| (table.name.clone(), table.primary_key[0].clone())).collect();
