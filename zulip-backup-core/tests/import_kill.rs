@@ -9,6 +9,7 @@ mod stage;
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -19,10 +20,14 @@ use zulip_backup_core::import::{ImportOptions, ImportReport, Way, plan};
 use zulip_backup_core::postgres::ConnectOptions;
 use zulip_backup_core::realm::delete;
 use zulip_backup_core::site::{Environment, Site, SiteOptions};
-use zulip_backup_core::{Error, ErrorKind, Result, Silent};
+use zulip_backup_core::{Error, ErrorKind, Progress, Result, Silent};
 
 const WAYS: [Way; 3] =
     [Way::FirstImport, Way::SharedServer { bulk_checks: true }, Way::SharedServer { bulk_checks: false }];
+
+/// Ends the server's process of an import that has begun; how many there were.
+const TERMINATE: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                         WHERE application_name = 'zulip-backup import' AND xact_start IS NOT NULL";
 
 /// How often each kind of end is tried in each way; more with the environment variable `IMPORT_KILLS`.
 fn tries() -> usize {
@@ -105,6 +110,15 @@ impl Scene {
         delete::plan(&site, "copy").unwrap().execute(&Silent).unwrap();
     }
 
+    /// Waits until the server takes connections again, if it had to end.
+    fn recovered(&self) {
+        let started = Instant::now();
+        while self.stage.host.database().connect("test").is_err() {
+            assert!(started.elapsed() < Duration::from_mins(1), "the server does not come back");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// What holds after an import that came to nothing.
     fn nothing_happened(&self, before: &State, what: &str) {
         self.settled();
@@ -184,8 +198,6 @@ fn a_lost_server_process_leaves_nothing() {
     let before = scene.state();
     let mut random = Xoshiro256PlusPlus::seed_from_u64(5);
     let mut client = scene.stage.client();
-    let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-                     WHERE application_name = 'zulip-backup import' AND xact_start IS NOT NULL";
     for way in WAYS {
         scene.import(way).unwrap();
         scene.remove();
@@ -198,7 +210,7 @@ fn a_lost_server_process_leaves_nothing() {
             let ended = std::thread::scope(|scope| {
                 let import = scope.spawn(|| scene.import(way));
                 std::thread::sleep(moment);
-                while !import.is_finished() && client.query_one(terminate, &[]).unwrap().get::<_, i64>(0) == 0 {
+                while !import.is_finished() && client.query_one(TERMINATE, &[]).unwrap().get::<_, i64>(0) == 0 {
                     std::thread::sleep(Duration::from_millis(2));
                 }
                 import.join().unwrap()
@@ -241,6 +253,40 @@ fn a_commit_that_is_refused_leaves_no_file() {
     }
     admin.batch_execute("DROP TRIGGER refuse ON zerver_presencesequence; DROP FUNCTION refuse()").unwrap();
     scene.import(Way::SharedServer { bulk_checks: false }).unwrap();
+}
+
+/// Ends the server's process when all files are at their places.
+struct LastMoment<'a> {
+    scene: &'a Scene,
+    files: AtomicBool,
+}
+
+impl Progress for LastMoment<'_> {
+    fn end(&self, task: &'static str) {
+        self.files.fetch_or(task == "files", Ordering::Relaxed);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        if self.files.swap(false, Ordering::Relaxed) {
+            self.scene.stage.client().query(TERMINATE, &[]).unwrap();
+        }
+        false
+    }
+}
+
+/// A process that ends says nothing of what became of it: files stay until the next command has asked.
+#[test]
+fn a_process_lost_at_the_commit_leaves_the_files_to_the_next_command() {
+    let scene = Scene::new();
+    let before = scene.state();
+    let mut plan =
+        plan(&scene.stage.host.site().unwrap(), &scene.export, &ImportOptions::to("copy").jobs(2), &Silent).unwrap();
+    plan.way = Way::FirstImport;
+    let error = plan.execute(&LastMoment { scene: &scene, files: AtomicBool::new(false) }).unwrap_err();
+    assert!(error.hint().is_some_and(|hint| hint.contains("the next import removes")), "{}", error.chain());
+    assert!(scene.state().files.iter().any(|file| file.starts_with(".zulip-backup-import-")));
+    scene.nothing_happened(&before, "ended at the commit");
+    scene.import(Way::FirstImport).unwrap();
 }
 
 /// No file of this process may be larger than this, as if the disk were full: `ulimit -f` counts in half kibibytes.
@@ -290,6 +336,92 @@ fn a_full_disk_under_the_server_leaves_nothing() {
         scene.nothing_happened(&before, &way.to_string());
     }
     scene.import(Way::FirstImport).unwrap();
+}
+
+/// At any moment the import's server process can write no further: into a table, which is an error, or into the server's
+/// log, which the whole server ends for and recovers from.
+#[test]
+fn a_disk_that_fills_at_any_moment_leaves_nothing() {
+    let scene = Scene::new();
+    let before = scene.state();
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(6);
+    let process = "SELECT pid::text FROM pg_stat_activity
+                   WHERE application_name = 'zulip-backup import' AND xact_start IS NOT NULL";
+    let tries = tries().div_ceil(2);
+    // Whether there was somebody to limit.
+    let fill = |bytes: u64| {
+        let mut admin = scene.stage.client();
+        let Some(row) = admin.query_opt(process, &[]).unwrap() else { return false };
+        let pid: String = row.get(0);
+        let program = format!("COPY (SELECT) TO PROGRAM 'cat > /dev/null; prlimit --pid {pid} --fsize={bytes}:'");
+        // Where it is too late, there is no such process.
+        admin.batch_execute(&program).is_ok()
+    };
+    for way in WAYS {
+        let took = scene.duration(way);
+        let mut full = 0;
+        for attempt in 0..tries * 20 {
+            if full == tries {
+                break;
+            }
+            // Early rather than late: towards the end only files are written, and the commit.
+            let moment = took.mul_f64((f64::from(random.next_u32()) / f64::from(u32::MAX)).powi(2));
+            let bytes = 1 << (13 + random.next_u32() % 10);
+            let ended = std::thread::scope(|scope| {
+                let import = scope.spawn(|| scene.import(way));
+                std::thread::sleep(moment);
+                while !import.is_finished() && !fill(bytes) {
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                import.join().unwrap()
+            });
+            scene.recovered();
+            match ended {
+                Ok(_) => scene.remove(),
+                Err(error) => {
+                    full += 1;
+                    let text = format!("{} ({})", error.chain(), error.hint().unwrap_or_default());
+                    let told = ["File too large", "connection was lost"].iter().any(|word| text.contains(word));
+                    assert!(
+                        error.kind() == ErrorKind::Postgres && told,
+                        "{way}, {bytes} bytes after {moment:?}: {text}"
+                    );
+                }
+            }
+            scene.nothing_happened(&before, &format!("{way}, attempt {attempt}, {bytes} bytes after {moment:?}"));
+        }
+        assert_eq!(full, tries, "{way}");
+    }
+    scene.import(Way::FirstImport).unwrap();
+}
+
+/// What is packed small and is large, or has no end, is refused by the check; nothing is written.
+#[test]
+fn a_bomb_is_refused_before_anything_is_written() {
+    let scene = Scene::new();
+    let before = scene.state();
+    let tarball = scene.stage.dir.join("bomb.tar.gz");
+    let long = |begin: &str, fill: &str| [begin, &fill.repeat(65 << 20)].concat();
+    let bombs = [
+        // A row without an end, a file with nothing but beginnings, and a list of them.
+        ("messages-000001.json", long("{\"zerver_message\": [{\"content\": \"", "a"), "row"),
+        ("realm.json", long("{\"zerver_realm\": ", "["), "realm.json"),
+        ("uploads/records.json", long("", "["), "uploads/records.json"),
+    ];
+    for (name, bomb, told) in bombs {
+        let path = scene.export.join(name);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, bomb).unwrap();
+        stage::pack(&scene.export, &tarball);
+        std::fs::write(&path, whole).unwrap();
+        let site = scene.stage.host.site().unwrap();
+        let error = plan(&site, &tarball, &ImportOptions::to("copy").jobs(2), &Silent).map(drop).unwrap_err();
+        let text = format!("{}\n{:#?}", error.chain(), error.reasons());
+        assert!(text.contains(told) && text.len() < 1 << 20, "{name}: {}", &text[..text.len().min(4000)]);
+        assert_eq!(scene.state(), before, "{name}");
+    }
+    stage::pack(&scene.export, &tarball);
+    import(&scene.stage.host.site().unwrap(), &tarball, Way::FirstImport).unwrap();
 }
 
 /// A journal whose import is over for certain goes, and nothing else; any doubt leaves everything where it is.

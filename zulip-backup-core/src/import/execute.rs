@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use postgres::Client;
+use postgres::error::Severity;
 
 use crate::ids::Of;
 use crate::import::journal::{self, Journal};
@@ -90,7 +91,7 @@ fn undone(staging: &dyn Staging, error: Error) -> Error {
 enum Fate {
     /// Nothing of it is there.
     Nothing,
-    /// The server was asked to commit, and did not answer.
+    /// The server was asked to commit, and did not say that it has not.
     Unknown,
 }
 
@@ -103,8 +104,9 @@ fn complete(run: &Run<'_>, client: &mut Client, findings: Findings) -> Result<Ou
     outcome.watch.lap("switch files");
     run.progress.checkpoint().map_err(nothing)?;
     client.batch_execute("COMMIT").map_err(|failure| {
-        let answered = failure.as_db_error().is_some();
-        (error("commit the import", failure), if answered { Fate::Nothing } else { Fate::Unknown })
+        // Where the server's process ends instead, the last it wrote may be found there when the server recovers.
+        let undone = failure.as_db_error().is_some_and(|answer| answer.parsed_severity() == Some(Severity::Error));
+        (error("commit the import", failure), if undone { Fate::Nothing } else { Fate::Unknown })
     })?;
     outcome.watch.lap("commit");
     // A transaction that has failed before ends with COMMIT too, and without a word.

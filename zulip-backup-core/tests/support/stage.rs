@@ -70,6 +70,14 @@ impl Stage {
     }
 }
 
+/// Packs an export as Zulip's tool does: a tarball without an index.
+pub fn pack(export: &Utf8Path, tarball: &Utf8Path) {
+    let file = std::fs::File::create(tarball).unwrap();
+    let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(file, flate2::Compression::fast()));
+    tar.append_dir_all("export", export).unwrap();
+    tar.into_inner().unwrap().finish().unwrap();
+}
+
 /// Every file below a directory, by its name there.
 pub fn read(root: &Utf8Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
