@@ -23,7 +23,7 @@ pub(crate) use tree::{
     temp_dir, write_dated, write_json, write_new,
 };
 pub use unpack::{Attributes, Ownership, Sync, UnpackFile, UnpackOptions, Unpacker, link_stays_inside};
-pub use walk::{FollowedLink, Walk, WalkEntry, WalkKind, open_for_backup};
+pub use walk::{FollowedLink, OWN_PREFIX, Walk, WalkEntry, WalkKind, open_for_backup};
 pub use work_dir::WorkDir;
 
 use std::fs::{File, Metadata};

@@ -251,8 +251,12 @@ fn strange_names_and_links_are_kept_and_told() {
     let stage = stage(SampleOptions { odd_name: true, odd_links: true, ..small() });
     std::fs::write(stage.host.uploads_dir().join("a|b\nc"), "x").unwrap();
     std::os::unix::fs::symlink(".", stage.host.uploads_dir().join("cycle")).unwrap();
+    // An import that was killed, or is at work.
+    let import = stage.host.uploads_dir().join(".zulip-backup-import-7");
+    std::fs::create_dir(&import).unwrap();
+    std::fs::write(import.join("import.json"), "{}").unwrap();
     let report = create(&stage, "a.tar.gz", BackupOptions::default());
-    for code in ["link-dangling", "link-followed-outside", "link-cycle"] {
+    for code in ["link-dangling", "link-followed-outside", "link-cycle", "own-files"] {
         assert_eq!(report.findings.count(code), 1, "{code}: {:?}", report.findings);
     }
     let verified = verify(&Archive::open(&report.path).unwrap(), &VerifyOptions::default(), &Silent).unwrap();
@@ -260,6 +264,7 @@ fn strange_names_and_links_are_kept_and_told() {
     let members = members(&report.path);
     assert!(members.keys().any(|name| name.contains("\\x")), "the name that is not UTF-8 is there");
     assert!(members.contains_key("zulip-backup/uploads/a|b\\nc"));
+    assert!(!members.keys().any(|name| name.contains(".zulip-backup-")));
     assert!(!manifest(&report.path).links.is_empty());
 }
 

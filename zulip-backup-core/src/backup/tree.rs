@@ -47,7 +47,11 @@ impl Tree<'_> {
             .map_err(|bad| Error::new(ErrorKind::Usage, format!("the member name {} {bad}", self.member)))?;
         items
             .push(self.item(self.root.as_std_path().to_owned(), header(root, EntryKind::Directory, &metadata, owners)));
-        for entry in Walk::new(self.root)? {
+        for own in fs::list(self.root)?.into_iter().filter(|name| name.starts_with(fs::OWN_PREFIX)) {
+            let message = "is what another command of zulip-backup left or is at work on, and was left out";
+            found(Finding::note("own-files", format!("{}/{own}", self.member), message))?;
+        }
+        for entry in Walk::of_others(self.root)? {
             let mut name = self.member.as_bytes().to_vec();
             name.push(b'/');
             name.extend_from_slice(&entry.relative);
@@ -155,7 +159,7 @@ pub(super) fn header(name: MemberName, kind: EntryKind, metadata: &Metadata, own
 /// Files and bytes of a directory: for the plan and the progress.
 pub(super) fn measure(root: &Utf8Path, progress: &dyn crate::Progress) -> Result<(u64, u64)> {
     let (mut files, mut bytes) = (0, 0);
-    for entry in Walk::new(root)? {
+    for entry in Walk::of_others(root)? {
         if entry.kind == WalkKind::File {
             files += 1;
             bytes += entry.metadata.len();

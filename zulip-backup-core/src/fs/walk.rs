@@ -10,6 +10,10 @@ use camino::Utf8Path;
 
 use crate::{Error, Result};
 
+/// How the names begin of what this program keeps for its next command in a directory that is another's: files of an
+/// import or a deletion on their way, the trees before and after a restore.
+pub const OWN_PREFIX: &str = ".zulip-backup-";
+
 /// One thing in a tree.
 #[derive(Debug)]
 pub struct WalkEntry {
@@ -82,6 +86,16 @@ impl Walk {
         let names = names(&path).map_err(|error| Error::io("list", root, error))?;
         let level = Level { relative: Vec::new(), identity: identity(&metadata), names, path: path.clone() };
         Ok(Self { root: path, stack: vec![level] })
+    }
+
+    /// As [`Walk::new`], without what this program keeps there for itself.
+    pub fn of_others(root: &Utf8Path) -> Result<Self> {
+        let mut walk = Self::new(root)?;
+        for level in &mut walk.stack {
+            let others: Vec<OsString> = level.names.by_ref().filter(|name| !is_own(name)).collect();
+            level.names = others.into_iter();
+        }
+        Ok(walk)
     }
 
     fn visit(&mut self, name: &OsStr) -> Option<WalkEntry> {
@@ -170,6 +184,10 @@ fn names(path: &Path) -> std::io::Result<std::vec::IntoIter<OsString>> {
     Ok(names.into_iter().map(OsString::from_vec).collect::<Vec<_>>().into_iter())
 }
 
+fn is_own(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(OWN_PREFIX.as_bytes())
+}
+
 fn identity(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
@@ -217,5 +235,21 @@ mod tests {
         assert!(find(b"link-out").link.as_ref().unwrap().outside);
         assert_eq!(find(b"link-out/o").kind, WalkKind::File);
         assert_eq!(find(b"link/t").kind, WalkKind::File);
+    }
+
+    #[test]
+    fn what_this_program_keeps_at_the_top_is_not_others() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(temp.path().to_owned()).unwrap();
+        for directory in [".zulip-backup-import-7", "7"] {
+            std::fs::create_dir(root.join(directory)).unwrap();
+        }
+        for file in [".zulip-backup-delete-7.json", ".zulip-backup-import-7/a", ".zulip", "7/.zulip-backup-of-mine"] {
+            std::fs::write(root.join(file), file).unwrap();
+        }
+        let names = |walk: Walk| walk.map(|entry| String::from_utf8(entry.relative).unwrap()).collect::<Vec<_>>();
+        let others = [".zulip", "7", "7/.zulip-backup-of-mine"];
+        assert_eq!(names(Walk::of_others(&root).unwrap()), others);
+        assert_eq!(names(Walk::new(&root).unwrap()).len(), others.len() + 3);
     }
 }

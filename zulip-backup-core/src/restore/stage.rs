@@ -196,10 +196,7 @@ fn rename_host(options: &RestoreOptions, tree: &TreeMove, staged: &mut Staged) -
 
 /// What is on the server and not in the source. It stays in the kept tree.
 fn extras(tree: &TreeMove, staged: &mut Staged) -> Result<()> {
-    for entry in Walk::new(&tree.target)? {
-        if entry.kind != WalkKind::File || entry.relative.starts_with(b".zulip-backup-") {
-            continue;
-        }
+    for entry in Walk::of_others(&tree.target)?.filter(|entry| entry.kind == WalkKind::File) {
         let there = tree.staged.as_std_path().join(OsStr::from_bytes(&entry.relative));
         if there.symlink_metadata().is_err() {
             staged.not_in_source += 1;
