@@ -9,34 +9,41 @@ use zulip_backup_examples::{SampleHost, SampleOptions};
 
 use crate::Result;
 
-/// PostgreSQL with its own defaults for durability, and a sample Zulip server.
+/// PostgreSQL with its own defaults for durability and the memory that an administrator gives it, and a sample Zulip
+/// server.
 pub(crate) fn start(root: &Utf8Path, messages: u64, uploads_bytes: u64) -> Result<SampleHost> {
-    with(root, messages, uploads_bytes, Durability::Durable)
+    with(root, messages, uploads_bytes, tuned(Durability::Durable))
+}
+
+/// PostgreSQL as it comes: 128 MiB of shared buffers, a checkpoint at least after each gibibyte of its log.
+pub(crate) fn start_untuned(root: &Utf8Path, messages: u64, uploads_bytes: u64) -> Result<SampleHost> {
+    with(root, messages, uploads_bytes, untuned())
 }
 
 /// The same for what only reads the database: loaded without a log of what is written, which ten million messages would
 /// make as large as the database.
 pub(crate) fn start_to_read(root: &Utf8Path, messages: u64, uploads_bytes: u64) -> Result<SampleHost> {
-    with(root, messages, uploads_bytes, Durability::ThrowAway)
+    with(root, messages, uploads_bytes, tuned(Durability::ThrowAway))
 }
 
-/// Another server, with hardly a message, and other organisations: what another's are imported into.
+/// Another server, with hardly a message, and other organisations: what another's are imported into. Its PostgreSQL is as
+/// it comes.
 pub(crate) fn start_other(root: &Utf8Path) -> Result<SampleHost> {
     let options = SampleOptions { seed: 2, messages: 100, uploads_bytes: 1 << 20, ..SampleOptions::default() };
-    Ok(SampleHost::start(root, &options, cluster(Durability::Durable))?)
+    Ok(SampleHost::start(root, &options, untuned())?)
 }
 
-fn with(root: &Utf8Path, messages: u64, uploads_bytes: u64, durability: Durability) -> Result<SampleHost> {
+fn with(root: &Utf8Path, messages: u64, uploads_bytes: u64, cluster: ClusterBuilder) -> Result<SampleHost> {
     let options = SampleOptions { seed: 1, messages, uploads_bytes, ..SampleOptions::default() };
-    Ok(SampleHost::start(root, &options, cluster(durability))?)
+    Ok(SampleHost::start(root, &options, cluster)?)
 }
 
-fn cluster(durability: Durability) -> ClusterBuilder {
-    Cluster::builder()
-        .durability(durability)
-        .autovacuum(true)
-        .setting("shared_buffers", "1GB")
-        .setting("max_wal_size", "4GB")
+fn tuned(durability: Durability) -> ClusterBuilder {
+    untuned().durability(durability).setting("shared_buffers", "1GB").setting("max_wal_size", "4GB")
+}
+
+fn untuned() -> ClusterBuilder {
+    Cluster::builder().durability(Durability::Durable).autovacuum(true)
 }
 
 /// One line about it.

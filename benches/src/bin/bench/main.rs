@@ -115,15 +115,24 @@ fn measure(arguments: &Arguments, tool: &Utf8Path, work: &Utf8Path, table: &mut 
         let small = host::start(&work.join("small"), arguments.messages / 10, arguments.uploads_bytes / 10)?;
         memory = Some(backup::create(tool, &small, &work.join("small.tar.gz"))?);
     }
+    if wanted(Part::Import) {
+        let root = work.join("untuned-server");
+        let server = host::start_untuned(&root, arguments.messages, arguments.uploads_bytes)?;
+        println!("{}\n", host::summary(&server));
+        host::settle(&server)?;
+        import::measure(tool, &server, work, table)?;
+        drop(server);
+        std::fs::remove_dir_all(&root)?;
+    }
+    if !wanted(Part::Export) && memory.is_none() {
+        return Ok(());
+    }
     let server = host::start(&work.join("server"), arguments.messages, arguments.uploads_bytes)?;
     println!("{}\n", host::summary(&server));
     host::settle(&server)?;
     // Before the backup's part, which at its end puts another database in the server's place.
     if wanted(Part::Export) {
         export::measure(tool, &server, work, arguments.python.as_deref(), table)?;
-    }
-    if wanted(Part::Import) {
-        import::measure(tool, &server, work, table)?;
     }
     if let Some(memory) = memory {
         backup::measure(tool, &server, work, &memory, table)?;
