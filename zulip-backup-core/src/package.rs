@@ -55,6 +55,7 @@ use tarball::Tarball;
 pub use kind::{Compat, Kind};
 pub use listing::{Listing, Member, MessageFile, message_file_number};
 pub use manifest::{ExportManifest, FilesFacts};
+pub(crate) use parallel::HANDED_OVER;
 pub use parallel::Work;
 pub use rows::{Item, Place, Row, RowReader};
 pub use typed::Rows;

@@ -291,3 +291,32 @@ fn attachment(export: &Utf8Path) -> String {
     let file: Value = serde_json::from_slice(&std::fs::read(export.join("attachment.json")).unwrap()).unwrap();
     file["zerver_attachment"][0]["path_id"].as_str().unwrap().to_owned()
 }
+
+/// Where each message of a file has thousands of readers, its rows are more than ought to be in memory at a time.
+#[test]
+fn files_of_any_size_are_read_in_pieces() {
+    let mut scene = Scene::new();
+    let mut messages = 0;
+    change(&scene.export, "messages-000001.json", |file| {
+        for message in file["zerver_message"].as_array_mut().unwrap() {
+            message["content"] = "long ".repeat(2_000).into();
+            messages += 1;
+        }
+    });
+    assert_eq!(messages, 1_000);
+    let whole = "SELECT count(*) FROM zerver_message WHERE realm_id = $1::int8 AND length(content) = 10000";
+    scene.import();
+    assert_eq!(scene.new_number(whole), messages);
+
+    // A file of a tarball that no thread is handed.
+    let file = scene.export.join("messages-000001.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, [&text, &*" ".repeat(17 << 20)].concat()).unwrap();
+    let tarball = scene.stage.dir.join("crowded.tar.gz");
+    stage::pack(&scene.export, &tarball);
+    let rename = "UPDATE zerver_realm SET string_id = 'first', uuid = gen_random_uuid() WHERE string_id = 'copy'";
+    scene.stage.client().batch_execute(rename).unwrap();
+    scene.export = tarball;
+    scene.import();
+    assert_eq!(scene.new_number(whole), messages);
+}

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use crate::ids::Of;
 use crate::import::load::{Copy, Loaded, Target, in_file, sound};
 use crate::import::making::Making;
-use crate::package::{Go, Item, Package, RowReader, message_file_number, read_small};
+use crate::package::{Go, HANDED_OVER, Item, Package, RowReader, message_file_number, read_small};
 use crate::pipeline::{self, Limits, Plan};
 use crate::postgres::RowBuffer;
 use crate::rows::RowParser;
@@ -17,9 +17,9 @@ use crate::{Error, ErrorKind, Progress, Result};
 /// The task told to [`Progress`]: messages.
 pub(super) const TASK: &str = "messages";
 
-/// The longest file with messages of a foreign tarball: 1000 messages of the greatest length an administrator may allow
-/// are far below it.
-const FILE_LIMIT: u64 = 256 << 20;
+/// How many bytes of rows are handed to the connection at a time: a file may have millions of rows, where each of its
+/// messages has thousands of readers.
+const BATCH_BYTES: usize = 8 << 20;
 
 /// How many files one job has: each costs the server the beginning of two statements.
 const JOB_FILES: usize = 4;
@@ -72,17 +72,23 @@ impl pipeline::Worker<Job, Batch> for Worker<'_> {
             Job::Names(names) => {
                 for name in names {
                     let content = self.package.open_member(&name)?;
-                    self.file(RowReader::new(name, content), &mut batch)?;
+                    self.file(RowReader::new(name, content), &mut batch, emit)?;
                 }
             }
-            Job::Content(name, content) => self.file(RowReader::new(name, &content[..]), &mut batch)?,
+            Job::Content(name, content) => self.file(RowReader::new(name, &content[..]), &mut batch, emit)?,
         }
         emit(batch)
     }
 }
 
 impl Worker<'_> {
-    fn file(&self, mut reader: RowReader<impl std::io::Read>, batch: &mut Batch) -> Result<()> {
+    /// Adds the rows of a file to a batch, which goes where it is full.
+    fn file(
+        &self,
+        mut reader: RowReader<impl std::io::Read>,
+        batch: &mut Batch,
+        emit: &mut dyn FnMut(Batch) -> Result<()>,
+    ) -> Result<()> {
         let name = reader.name().to_owned();
         let mut current: Option<(&Target, RowParser<'_>)> = None;
         while let Some(item) = reader.next_item()? {
@@ -103,6 +109,9 @@ impl Worker<'_> {
                     batch.left_out[usize::from(!is_message)] += u64::from(!written);
                     if is_message && written {
                         self.note(parser, &mut batch.seen);
+                    }
+                    if batch.messages.bytes.len() + batch.user_messages.bytes.len() >= BATCH_BYTES {
+                        emit(std::mem::take(batch))?;
                     }
                 }
                 Item::Value(..) => {}
@@ -146,11 +155,12 @@ pub(super) fn load(
     let names = tables.map(|table| Some(table.name.as_str()));
     let passes: &[Option<&str>] = if apart { &names } else { &[None] };
     for &only in passes {
+        let worker = || Worker { package, making, targets, only };
         pipeline::run(
             Limits { threads: jobs, results_waiting: 1 },
             progress,
-            || Ok(Worker { package, making, targets, only }),
-            |plan: &Plan<'_, Job, Batch>| plan_all(package, plan),
+            || Ok(worker()),
+            |plan: &Plan<'_, Job, Batch>| plan_all(&worker(), plan),
             |batch| {
                 for (at, rows) in [&batch.messages, &batch.user_messages].into_iter().enumerate() {
                     loaded[at].left_out += batch.left_out[at];
@@ -191,7 +201,8 @@ pub(super) fn for_each_file(
     )
 }
 
-fn plan_all(package: &Package, plan: &Plan<'_, Job, Batch>) -> Result<()> {
+fn plan_all(worker: &Worker<'_>, plan: &Plan<'_, Job, Batch>) -> Result<()> {
+    let package = worker.package;
     if package.is_random_access() {
         let files = package.listing()?.message_files();
         return files
@@ -207,7 +218,13 @@ fn plan_all(package: &Package, plan: &Plan<'_, Job, Batch>) -> Result<()> {
             if message_file_number(&member.name).is_none() {
                 return Ok(Go::On);
             }
-            plan.job(Job::Content(member.name.clone(), read_small(&member.name, content, FILE_LIMIT)?))?;
+            if member.size > HANDED_OVER {
+                let mut batch = Batch::default();
+                worker.file(RowReader::new(&*member.name, content), &mut batch, &mut |full| plan.ready(full))?;
+                plan.ready(batch)?;
+            } else {
+                plan.job(Job::Content(member.name.clone(), read_small(&member.name, content, HANDED_OVER)?))?;
+            }
             rest = rest.saturating_sub(1);
             Ok(if rest == 0 { Go::Stop } else { Go::On })
         },

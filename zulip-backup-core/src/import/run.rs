@@ -246,7 +246,7 @@ impl Run<'_> {
             )?;
         }
         if let Some(shared) = shared {
-            shared.messages_follow(client)?;
+            shared.messages_follow(client, !self.new_clients.is_empty())?;
         }
         let targets = Target::of(schema, &schema.files.messages, converted)?;
         let (of_messages, seen) =

@@ -81,13 +81,14 @@ impl Shared {
     }
 
     /// Lets the keys of messages be checked with each statement from now on, since what they lead to is there: kept for
-    /// later, the server would remember every row. Those of clients wait, because clients are written late.
+    /// later, the server would remember every row. Those of clients wait where there are `new_clients`, which are written
+    /// late.
     ///
     /// # Errors
     /// What the database answers.
-    pub(super) fn messages_follow(&self, client: &mut Client) -> Result<()> {
-        let keys =
-            self.keys.iter().filter(|key| MESSAGES.contains(&key.table.as_str()) && key.parent != "zerver_client");
+    pub(super) fn messages_follow(&self, client: &mut Client, new_clients: bool) -> Result<()> {
+        let waits = |key: &&ForeignKey| new_clients && key.parent == "zerver_client";
+        let keys = self.keys.iter().filter(|key| MESSAGES.contains(&key.table.as_str()) && !waits(key));
         let names: Vec<String> = keys.map(|key| quote_identifier(&key.name)).collect();
         if self.bulk || names.is_empty() {
             return Ok(());

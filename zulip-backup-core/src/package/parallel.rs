@@ -7,7 +7,7 @@ use crate::package::{Go, Member, Package, read_small};
 use crate::{Error, ErrorKind, Result};
 
 /// Larger files of a tarball are worked on while they are read, not by another thread.
-const HANDED_OVER: u64 = 64 << 20;
+pub(crate) const HANDED_OVER: u64 = 16 << 20;
 
 /// What is done with each file. Called from several threads.
 pub type Work<'a> = dyn Fn(&Member, &mut (dyn Read + Send)) -> Result<()> + Sync + 'a;
@@ -17,7 +17,7 @@ impl Package {
     /// to time how many more bytes were read, and may stop the work with an error.
     ///
     /// Of a tarball one thread reads and hands whole files over through a short queue: memory is bounded by `jobs` times
-    /// 128 MiB, and in practice by what a few files with messages have.
+    /// 32 MiB, and in practice by what a few files with messages have.
     ///
     /// # Errors
     /// As [`Package::visit`].

@@ -11,8 +11,8 @@ use crate::{Finding, Findings, Result};
 /// Columns whose values are made anew whenever rows are imported: what an export has of them collides with nothing.
 const MADE: [(&str, &str); 2] = [("zerver_huddle", "huddle_hash"), ("zerver_userprofile", "api_key")];
 
-/// Tables with about as many rows as there are messages, of which a hash of 8 bytes is all that is kept.
-const LARGE: [&str; 2] = ["zerver_reaction", "zerver_useractivity"];
+/// Tables with at least about as many rows as there are messages, of which a hash of 8 bytes is all that is kept.
+const LARGE: [&str; 3] = ["zerver_reaction", "zerver_useractivity", "zerver_usermessage"];
 
 /// What the rows so far have in the columns that a table takes only once. Memory: about 20 bytes for each row of a small
 /// table, 10 for one of a large table.
