@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::stage::Stage;
 
-/// What a verb's connections hold beyond locks of these modes, and whom they hold up, until it is asked to stop.
+/// What a verb's connections hold beyond locks of these modes, and whom they hold up, until it is asked to stop. A table
+/// that grows is held for the moment it takes to add pages to it, by everybody who writes.
 pub fn watch(stage: &Stage, application: &str, allowed: &[&str], stop: &AtomicBool) -> Vec<String> {
     let mut client = stage.client();
     let pattern = format!("{application}%");
@@ -18,7 +19,7 @@ pub fn watch(stage: &Stage, application: &str, allowed: &[&str], stop: &AtomicBo
                  WHERE a.application_name LIKE $1 AND l.locktype = 'relation' AND l.mode <> ALL ($2)
                  UNION ALL
                  SELECT 'blocks: ' || w.query FROM pg_stat_activity w JOIN pg_stat_activity a ON a.pid = ANY (pg_blocking_pids(w.pid))
-                 WHERE a.application_name LIKE $1",
+                 WHERE a.application_name LIKE $1 AND w.wait_event_type = 'Lock' AND w.wait_event <> 'extend'",
                 &[&pattern, &allowed],
             )
             .unwrap();
