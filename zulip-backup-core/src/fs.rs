@@ -5,6 +5,7 @@
 
 mod lock;
 mod output;
+mod own;
 mod owner;
 mod space;
 mod tree;
@@ -15,6 +16,7 @@ mod work_dir;
 pub use lock::LockFile;
 pub(crate) use output::parent;
 pub use output::{Output, random_name};
+pub(crate) use own::{own_name, own_whose};
 pub use owner::OwnerNames;
 pub use space::{free_bytes, same_file_system};
 pub(crate) use tree::{
@@ -23,7 +25,7 @@ pub(crate) use tree::{
     temp_dir, write_dated, write_json, write_new,
 };
 pub use unpack::{Attributes, Ownership, Sync, UnpackFile, UnpackOptions, Unpacker, link_stays_inside};
-pub use walk::{FollowedLink, OWN_PREFIX, Walk, WalkEntry, WalkKind, open_for_backup};
+pub use walk::{FollowedLink, Walk, WalkEntry, WalkKind, open_for_backup};
 pub use work_dir::WorkDir;
 
 use std::fs::{File, Metadata};

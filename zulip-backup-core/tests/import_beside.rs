@@ -52,13 +52,6 @@ impl<F: FnOnce() + Send> Progress for When<F> {
     }
 }
 
-/// Gives the imported organisation another uuid and subdomain, so that the same export can be imported once more.
-fn make_room(stage: &Stage) {
-    let statement =
-        "UPDATE zerver_realm SET uuid = gen_random_uuid(), string_id = 'copy-' || id WHERE string_id = 'copy'";
-    stage.client().batch_execute(statement).unwrap();
-}
-
 #[test]
 fn others_read_and_send_meanwhile_and_see_it_only_when_it_is_whole() {
     let stage = stage();
@@ -94,7 +87,7 @@ fn others_read_and_send_meanwhile_and_see_it_only_when_it_is_whole() {
             assert!(held.is_empty(), "{way}: {held:?}");
             assert!(outcome.unwrap().rows["zerver_message"] > 0);
         });
-        make_room(&stage);
+        stage.make_room();
     }
 }
 
@@ -119,7 +112,7 @@ fn two_at_once_do_not_meet() {
     };
     let first = files(report.realm_id);
     assert!(first as u64 >= report.files && report.files > 0);
-    make_room(&stage);
+    stage.make_room();
     let report = planned(&stage, &export, "other", WAYS[1]).unwrap().execute(&Silent).unwrap();
     assert_eq!(files(report.realm_id), first, "the second has what the first has");
 }
@@ -162,7 +155,7 @@ fn organisations_whose_ids_are_the_same_stay_as_they_are() {
                           OR can_forge_sender OR can_create_users OR can_change_user_emails)";
         let realm = i32::try_from(report.realm_id).unwrap();
         assert_eq!(client.query_one(powers, &[&realm]).unwrap().get::<_, i64>(0), 0, "{way}");
-        make_room(&stage);
+        stage.make_room();
     }
 }
 

@@ -16,7 +16,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use stage::{Stage, stage_of};
-use zulip_backup_core::import::{ImportOptions, ImportReport, Way, plan};
+use zulip_backup_core::import::{ImportOptions, ImportPlan, ImportReport, Way, plan};
 use zulip_backup_core::postgres::ConnectOptions;
 use zulip_backup_core::realm::delete;
 use zulip_backup_core::site::{Environment, Site, SiteOptions};
@@ -25,9 +25,17 @@ use zulip_backup_core::{Error, ErrorKind, Progress, Result, Silent};
 const WAYS: [Way; 3] =
     [Way::FirstImport, Way::SharedServer { bulk_checks: true }, Way::SharedServer { bulk_checks: false }];
 
-/// Ends the server's process of an import that has begun; how many there were.
-const TERMINATE: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-                         WHERE application_name = 'zulip-backup import' AND xact_start IS NOT NULL";
+/// The server's process of an import that has begun.
+fn process(client: &mut postgres::Client) -> Option<i32> {
+    let query = "SELECT pid FROM pg_stat_activity
+                 WHERE application_name = 'zulip-backup import' AND xact_start IS NOT NULL";
+    client.query_opt(query, &[]).unwrap().map(|row| row.get(0))
+}
+
+/// Ends it; whether there was one.
+fn terminate(client: &mut postgres::Client) -> bool {
+    process(client).is_some_and(|pid| client.query_one("SELECT pg_terminate_backend($1)", &[&pid]).unwrap().get(0))
+}
 
 /// How often each kind of end is tried in each way; more with the environment variable `IMPORT_KILLS`.
 fn tries() -> usize {
@@ -80,6 +88,10 @@ impl Scene {
         }
     }
 
+    fn plan(&self) -> Result<ImportPlan> {
+        planned(&self.stage.host.site().unwrap(), &self.export)
+    }
+
     fn import(&self, way: Way) -> Result<ImportReport> {
         import(&self.stage.host.site().unwrap(), &self.export, way)
     }
@@ -123,13 +135,17 @@ impl Scene {
     fn nothing_happened(&self, before: &State, what: &str) {
         self.settled();
         // Any command finds what was left: this one is the same import's plan.
-        drop(plan(&self.stage.host.site().unwrap(), &self.export, &ImportOptions::to("copy"), &Silent).unwrap());
+        drop(self.plan().unwrap());
         assert_eq!(self.state(), *before, "{what}");
     }
 }
 
+fn planned(site: &Site, export: &Utf8Path) -> Result<ImportPlan> {
+    plan(site, export, &ImportOptions::to("copy").jobs(2), &Silent)
+}
+
 fn import(site: &Site, export: &Utf8Path, way: Way) -> Result<ImportReport> {
-    let mut plan = plan(site, export, &ImportOptions::to("copy").jobs(2), &Silent)?;
+    let mut plan = planned(site, export)?;
     plan.way = way;
     plan.execute(&Silent)
 }
@@ -188,8 +204,7 @@ fn whenever_it_is_killed_nothing_is_left() {
 /// Lets a command see what a killed import left.
 fn settle(scene: &Scene) {
     // The organisation is there: the plan says so, and has cleaned up before.
-    let refused = plan(&scene.stage.host.site().unwrap(), &scene.export, &ImportOptions::to("copy"), &Silent);
-    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Refused);
+    assert_eq!(scene.plan().unwrap_err().kind(), ErrorKind::Refused);
 }
 
 #[test]
@@ -210,7 +225,7 @@ fn a_lost_server_process_leaves_nothing() {
             let ended = std::thread::scope(|scope| {
                 let import = scope.spawn(|| scene.import(way));
                 std::thread::sleep(moment);
-                while !import.is_finished() && client.query_one(TERMINATE, &[]).unwrap().get::<_, i64>(0) == 0 {
+                while !import.is_finished() && !terminate(&mut client) {
                     std::thread::sleep(Duration::from_millis(2));
                 }
                 import.join().unwrap()
@@ -268,7 +283,7 @@ impl Progress for LastMoment<'_> {
 
     fn is_cancelled(&self) -> bool {
         if self.files.swap(false, Ordering::Relaxed) {
-            self.scene.stage.client().query(TERMINATE, &[]).unwrap();
+            assert!(terminate(&mut self.scene.stage.client()));
         }
         false
     }
@@ -279,8 +294,7 @@ impl Progress for LastMoment<'_> {
 fn a_process_lost_at_the_commit_leaves_the_files_to_the_next_command() {
     let scene = Scene::new();
     let before = scene.state();
-    let mut plan =
-        plan(&scene.stage.host.site().unwrap(), &scene.export, &ImportOptions::to("copy").jobs(2), &Silent).unwrap();
+    let mut plan = scene.plan().unwrap();
     plan.way = Way::FirstImport;
     let error = plan.execute(&LastMoment { scene: &scene, files: AtomicBool::new(false) }).unwrap_err();
     assert!(error.hint().is_some_and(|hint| hint.contains("the next import removes")), "{}", error.chain());
@@ -307,8 +321,9 @@ fn a_full_disk_under_the_uploads_leaves_nothing() {
         let said = String::from_utf8_lossy(&done.stderr);
         assert!(!done.status.success() && said.contains("File too large"), "{way}: {done:?}");
         scene.nothing_happened(&before, &way.to_string());
+        scene.import(way).unwrap();
+        scene.remove();
     }
-    scene.import(Way::FirstImport).unwrap();
 }
 
 /// No file of the server may be larger than this; a segment of its log just fits.
@@ -345,14 +360,11 @@ fn a_disk_that_fills_at_any_moment_leaves_nothing() {
     let scene = Scene::new();
     let before = scene.state();
     let mut random = Xoshiro256PlusPlus::seed_from_u64(6);
-    let process = "SELECT pid::text FROM pg_stat_activity
-                   WHERE application_name = 'zulip-backup import' AND xact_start IS NOT NULL";
     let tries = tries().div_ceil(2);
     // Whether there was somebody to limit.
     let fill = |bytes: u64| {
         let mut admin = scene.stage.client();
-        let Some(row) = admin.query_opt(process, &[]).unwrap() else { return false };
-        let pid: String = row.get(0);
+        let Some(pid) = process(&mut admin) else { return false };
         let program = format!("COPY (SELECT) TO PROGRAM 'cat > /dev/null; prlimit --pid {pid} --fsize={bytes}:'");
         // Where it is too late, there is no such process.
         admin.batch_execute(&program).is_ok()
@@ -414,8 +426,7 @@ fn a_bomb_is_refused_before_anything_is_written() {
         std::fs::write(&path, bomb).unwrap();
         stage::pack(&scene.export, &tarball);
         std::fs::write(&path, whole).unwrap();
-        let site = scene.stage.host.site().unwrap();
-        let error = plan(&site, &tarball, &ImportOptions::to("copy").jobs(2), &Silent).map(drop).unwrap_err();
+        let error = planned(&scene.stage.host.site().unwrap(), &tarball).unwrap_err();
         let text = format!("{}\n{:#?}", error.chain(), error.reasons());
         assert!(text.contains(told) && text.len() < 1 << 20, "{name}: {}", &text[..text.len().min(4000)]);
         assert_eq!(scene.state(), before, "{name}");
@@ -431,9 +442,7 @@ fn files_of_an_organisation_that_is_there_stay() {
     let realm = scene.import(Way::FirstImport).unwrap().realm_id;
     let before = scene.state();
     let mut client = scene.stage.client();
-    // With another uuid as well, so that nothing stands against importing it once more.
-    let rename = "UPDATE zerver_realm SET string_id = 'renamed', uuid = gen_random_uuid() WHERE string_id = 'copy'";
-    client.batch_execute(rename).unwrap();
+    scene.stage.make_room();
     let database: String = client
         .query_one(
             "SELECT oid || ' ' || (SELECT system_identifier FROM pg_control_system()) FROM pg_database
@@ -467,7 +476,7 @@ fn files_of_an_organisation_that_is_there_stay() {
     for (text, code) in cases {
         std::fs::create_dir(&directory).unwrap();
         std::fs::write(directory.join("import.json"), &text).unwrap();
-        let plan = plan(&scene.stage.host.site().unwrap(), &scene.export, &ImportOptions::to("copy"), &Silent).unwrap();
+        let plan = scene.plan().unwrap();
         assert!(plan.findings.iter().any(|finding| finding.code == code), "{text}: {plan}");
         assert_eq!(directory.exists(), code == "import-unfinished", "{text}");
         if directory.exists() {

@@ -63,6 +63,8 @@ fn killed(world: &World, archive: Option<&str>, point: &str) {
     command.env("RESTORE_TEST_DATABASE", world.cluster.connect_options("zulip").to_string());
     command.env("RESTORE_TEST_POINT", point);
     command.envs(archive.map(|archive| ("RESTORE_TEST_ARCHIVE", archive)));
+    // Who is killed does not clear up.
+    command.env("TMPDIR", world.out.path());
     let output = command.output().unwrap();
     assert_eq!(output.status.signal(), Some(9), "{point}: {}", String::from_utf8_lossy(&output.stderr));
 }

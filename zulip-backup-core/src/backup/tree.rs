@@ -47,11 +47,12 @@ impl Tree<'_> {
             .map_err(|bad| Error::new(ErrorKind::Usage, format!("the member name {} {bad}", self.member)))?;
         items
             .push(self.item(self.root.as_std_path().to_owned(), header(root, EntryKind::Directory, &metadata, owners)));
-        for own in fs::list(self.root)?.into_iter().filter(|name| name.starts_with(fs::OWN_PREFIX)) {
+        let walk = Walk::of_others(self.root)?;
+        for own in walk.own() {
             let message = "is what another command of zulip-backup left or is at work on, and was left out";
-            found(Finding::note("own-files", format!("{}/{own}", self.member), message))?;
+            found(Finding::note("own-files", format!("{}/{}", self.member, own.display()), message))?;
         }
-        for entry in Walk::of_others(self.root)? {
+        for entry in walk {
             let mut name = self.member.as_bytes().to_vec();
             name.push(b'/');
             name.extend_from_slice(&entry.relative);

@@ -8,11 +8,8 @@ use std::path::{Path, PathBuf};
 
 use camino::Utf8Path;
 
+use super::own;
 use crate::{Error, Result};
-
-/// How the names begin of what this program keeps for its next command in a directory that is another's: files of an
-/// import or a deletion on their way, the trees before and after a restore.
-pub const OWN_PREFIX: &str = ".zulip-backup-";
 
 /// One thing in a tree.
 #[derive(Debug)]
@@ -66,6 +63,7 @@ pub enum WalkKind {
 pub struct Walk {
     root: PathBuf,
     stack: Vec<Level>,
+    own: Vec<OsString>,
 }
 
 #[derive(Debug)]
@@ -85,17 +83,23 @@ impl Walk {
         let path = resolved.into_std_path_buf();
         let names = names(&path).map_err(|error| Error::io("list", root, error))?;
         let level = Level { relative: Vec::new(), identity: identity(&metadata), names, path: path.clone() };
-        Ok(Self { root: path, stack: vec![level] })
+        Ok(Self { root: path, stack: vec![level], own: Vec::new() })
     }
 
-    /// As [`Walk::new`], without what this program keeps there for itself.
+    /// As [`Walk::new`], without what this program keeps there for itself: [`Walk::own`].
     pub fn of_others(root: &Utf8Path) -> Result<Self> {
         let mut walk = Self::new(root)?;
         for level in &mut walk.stack {
-            let others: Vec<OsString> = level.names.by_ref().filter(|name| !is_own(name)).collect();
+            let (own, others): (Vec<_>, Vec<_>) = level.names.by_ref().partition(|name| own::is_own(name));
             level.names = others.into_iter();
+            walk.own.extend(own);
         }
         Ok(walk)
+    }
+
+    /// What of this program's own lies at the top and is left out, in order.
+    pub fn own(&self) -> &[OsString] {
+        &self.own
     }
 
     fn visit(&mut self, name: &OsStr) -> Option<WalkEntry> {
@@ -184,10 +188,6 @@ fn names(path: &Path) -> std::io::Result<std::vec::IntoIter<OsString>> {
     Ok(names.into_iter().map(OsString::from_vec).collect::<Vec<_>>().into_iter())
 }
 
-fn is_own(name: &OsStr) -> bool {
-    name.as_bytes().starts_with(OWN_PREFIX.as_bytes())
-}
-
 fn identity(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
@@ -249,7 +249,9 @@ mod tests {
         }
         let names = |walk: Walk| walk.map(|entry| String::from_utf8(entry.relative).unwrap()).collect::<Vec<_>>();
         let others = [".zulip", "7", "7/.zulip-backup-of-mine"];
-        assert_eq!(names(Walk::of_others(&root).unwrap()), others);
+        let walk = Walk::of_others(&root).unwrap();
+        assert_eq!(walk.own(), [".zulip-backup-delete-7.json", ".zulip-backup-import-7"]);
+        assert_eq!(names(walk), others);
         assert_eq!(names(Walk::new(&root).unwrap()).len(), others.len() + 3);
     }
 }

@@ -9,8 +9,8 @@ use crate::postgres::{column, error, identity};
 use crate::uploads::Uploads;
 use crate::{Error, ErrorKind, Finding, Findings, Result, fs, realm};
 
-/// What the directories are called, with the organisation's id behind it.
-const PREFIX: &str = ".zulip-backup-import-";
+/// What the directories are kept for, as their names say.
+const KEPT_FOR: &str = "import";
 
 const FILE: &str = "import.json";
 const LOCK: &str = ".lock";
@@ -40,7 +40,7 @@ struct Entry {
 impl Journal {
     /// The name of an organisation's directory.
     pub(super) fn name(realm: i64) -> String {
-        format!("{PREFIX}{realm}")
+        fs::own_name(KEPT_FOR, realm)
     }
 
     /// Begins one in the directory of the staged files, which is there.
@@ -79,7 +79,7 @@ pub(super) fn settle(parent: &Utf8Path, uploads: &dyn Uploads, client: &mut Clie
         return Ok(findings);
     }
     for name in fs::list(parent)? {
-        let Some(realm) = name.strip_prefix(PREFIX).and_then(|id| id.parse::<i64>().ok()) else { continue };
+        let Some(realm) = fs::own_whose(&name, KEPT_FOR).and_then(|id| id.parse::<i64>().ok()) else { continue };
         let directory = parent.join(&name);
         let Ok(_lock) = fs::LockFile::take(&directory.join(LOCK), "clean up") else { continue };
         let removed =

@@ -67,21 +67,33 @@ struct Worker<'a> {
 
 impl pipeline::Worker<Job, Batch> for Worker<'_> {
     fn work(&mut self, job: Job, emit: &mut dyn FnMut(Batch) -> Result<()>) -> Result<()> {
-        let mut batch = Batch::default();
         match job {
             Job::Names(names) => {
-                for name in names {
+                let readers = names.into_iter().map(|name| {
                     let content = self.package.open_member(&name)?;
-                    self.file(RowReader::new(name, content), &mut batch, emit)?;
-                }
+                    Ok(RowReader::new(name, content))
+                });
+                self.files(readers, emit)
             }
-            Job::Content(name, content) => self.file(RowReader::new(name, &content[..]), &mut batch, emit)?,
+            Job::Content(name, content) => self.files([Ok(RowReader::new(name, &content[..]))], emit),
         }
-        emit(batch)
     }
 }
 
 impl Worker<'_> {
+    /// Hands out the rows of files, which share a batch while they fit.
+    fn files<R: std::io::Read>(
+        &self,
+        readers: impl IntoIterator<Item = Result<RowReader<R>>>,
+        emit: &mut dyn FnMut(Batch) -> Result<()>,
+    ) -> Result<()> {
+        let mut batch = Batch::default();
+        for reader in readers {
+            self.file(reader?, &mut batch, emit)?;
+        }
+        emit(batch)
+    }
+
     /// Adds the rows of a file to a batch, which goes where it is full.
     fn file(
         &self,
@@ -219,9 +231,7 @@ fn plan_all(worker: &Worker<'_>, plan: &Plan<'_, Job, Batch>) -> Result<()> {
                 return Ok(Go::On);
             }
             if member.size > HANDED_OVER {
-                let mut batch = Batch::default();
-                worker.file(RowReader::new(&*member.name, content), &mut batch, &mut |full| plan.ready(full))?;
-                plan.ready(batch)?;
+                worker.files([Ok(RowReader::new(&*member.name, content))], &mut |full| plan.ready(full))?;
             } else {
                 plan.job(Job::Content(member.name.clone(), read_small(&member.name, content, HANDED_OVER)?))?;
             }

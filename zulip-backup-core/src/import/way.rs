@@ -37,9 +37,6 @@ impl fmt::Display for Way {
 /// each, whatever there is.
 const LARGE_ROWS: u64 = 5_000;
 
-/// What is told of messages that the search index has not.
-const QUEUE: &str = "fts_update_log";
-
 /// How many rows a table may have that is nearly empty: their index entries are made again as well.
 const FEW_ROWS: i64 = 1_000;
 
@@ -48,7 +45,7 @@ pub(super) fn large(rows: &BTreeMap<String, u64>) -> Vec<String> {
     let large = rows.iter().filter(|(_, rows)| **rows >= LARGE_ROWS).map(|(table, _)| table.as_str());
     // The search index is told of every message.
     large
-        .flat_map(|table| [table].into_iter().chain((table == "zerver_message").then_some(QUEUE)))
+        .flat_map(|table| [table].into_iter().chain((table == "zerver_message").then_some("fts_update_log")))
         .map(str::to_owned)
         .collect()
 }

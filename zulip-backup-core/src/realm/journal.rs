@@ -17,7 +17,9 @@ use crate::{Error, ErrorKind, Finding, Result, fs};
 /// The version of the journal's form.
 const FORMAT: u16 = 1;
 
-const PREFIX: &str = ".zulip-backup-delete-";
+/// What it is kept for, as its name says.
+const KEPT_FOR: &str = "delete";
+
 const SUFFIX: &str = ".json";
 
 /// A deletion whose rows are gone, or about to go.
@@ -76,7 +78,8 @@ impl Place {
     pub(super) fn settle(&self, connection: &ConnectOptions) -> Result<Vec<Settled>> {
         let Some(directory) = &self.0 else { return Ok(Vec::new()) };
         let mut settled = Vec::new();
-        for name in fs::list(directory)?.into_iter().filter(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX)) {
+        let is_journal = |name: &String| fs::own_whose(name, KEPT_FOR).is_some_and(|whose| whose.ends_with(SUFFIX));
+        for name in fs::list(directory)?.into_iter().filter(is_journal) {
             let path = directory.join(&name);
             let journal = match read(&path) {
                 Ok(Some(journal)) => journal,
@@ -177,5 +180,5 @@ fn identity(client: &mut impl postgres::GenericClient) -> Result<String> {
 }
 
 fn file(directory: &Utf8Path, realm: i64) -> Utf8PathBuf {
-    directory.join(format!("{PREFIX}{realm}{SUFFIX}"))
+    directory.join(fs::own_name(KEPT_FOR, realm) + SUFFIX)
 }

@@ -73,10 +73,7 @@ impl TreeMove {
         let is_dir = fs::is_dir(target);
         let inside = is_dir && (inside || !fs::may_change(parent) || fs::is_mount_point(target)?);
         let (staged, kept) = if inside {
-            (
-                target.join(format!(".zulip-backup-restore-{stamp}")),
-                target.join(format!(".zulip-backup-before-{stamp}")),
-            )
+            (target.join(fs::own_name("restore", stamp)), target.join(fs::own_name("before", stamp)))
         } else {
             (parent.join(format!("{name}.restore-{stamp}")), parent.join(format!("{name}.before-{stamp}")))
         };

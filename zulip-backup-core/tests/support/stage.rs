@@ -63,6 +63,14 @@ impl Stage {
         report.path
     }
 
+    /// Gives the organisation that was imported as `copy` another subdomain and uuid, so that nothing stands against
+    /// importing the same export once more.
+    pub fn make_room(&self) {
+        let statement =
+            "UPDATE zerver_realm SET uuid = gen_random_uuid(), string_id = 'copy-' || id WHERE string_id = 'copy'";
+        self.client().batch_execute(statement).unwrap();
+    }
+
     /// An export that leaves no trace in the database.
     pub fn export(&self, options: &ExportOptions) -> ExportReport {
         let options = options.clone().no_record(true);

@@ -15,15 +15,15 @@ pub(crate) fn start(root: &Utf8Path, messages: u64, uploads_bytes: u64) -> Resul
     with(root, messages, uploads_bytes, tuned(Durability::Durable))
 }
 
+/// The same as [`start`], for what only reads the database: loaded without a log of what is written, which ten million
+/// messages would make as large as the database.
+pub(crate) fn start_to_read(root: &Utf8Path, messages: u64, uploads_bytes: u64) -> Result<SampleHost> {
+    with(root, messages, uploads_bytes, tuned(Durability::ThrowAway))
+}
+
 /// PostgreSQL as it comes: 128 MiB of shared buffers, a checkpoint at least after each gibibyte of its log.
 pub(crate) fn start_untuned(root: &Utf8Path, messages: u64, uploads_bytes: u64) -> Result<SampleHost> {
     with(root, messages, uploads_bytes, untuned())
-}
-
-/// The same for what only reads the database: loaded without a log of what is written, which ten million messages would
-/// make as large as the database.
-pub(crate) fn start_to_read(root: &Utf8Path, messages: u64, uploads_bytes: u64) -> Result<SampleHost> {
-    with(root, messages, uploads_bytes, tuned(Durability::ThrowAway))
 }
 
 /// Another server, with hardly a message, and other organisations: what another's are imported into. Its PostgreSQL is as
