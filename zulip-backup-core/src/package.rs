@@ -40,6 +40,7 @@ mod parallel;
 mod rows;
 mod scan;
 mod sealed;
+mod shelf;
 mod tarball;
 mod typed;
 
@@ -128,7 +129,8 @@ impl Package {
     }
 
     /// Whether [`Package::open_member`] costs no more than what it reads. Otherwise every call reads the tarball from
-    /// its beginning, and [`Package::visit`] is the way to read several files.
+    /// its beginning, unless the file is one of those that [`Package::look_over`] has kept at hand; [`Package::visit`] is
+    /// the way to read several others.
     pub fn is_random_access(&self) -> bool {
         !matches!(self.source, Source::Tarball(_))
     }
@@ -165,7 +167,20 @@ impl Package {
         }
     }
 
-    /// Its files. A tarball is read to its end for that, unless a visit has been there before.
+    /// Reads a tarball to its end for the names of its files, unless a visit has been there before. Of all but messages
+    /// and uploaded files the content is kept at hand, packed, as far as 64 MiB reach. Nothing is read of what can be read
+    /// at random. `read` is as with [`Package::visit`].
+    ///
+    /// # Errors
+    /// `Damaged` for a tarball that is damaged or cut off. Otherwise what `read` answered.
+    pub fn look_over(&self, read: &mut dyn FnMut(u64) -> Result<()>) -> Result<()> {
+        match &self.source {
+            Source::Directory(_) | Source::Sealed(_) => Ok(()),
+            Source::Tarball(tarball) => tarball.look_over(read),
+        }
+    }
+
+    /// Its files. A tarball is read for that as [`Package::look_over`] does.
     ///
     /// # Errors
     /// `Damaged` for a tarball that is damaged or cut off.

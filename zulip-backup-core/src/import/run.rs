@@ -17,7 +17,7 @@ use crate::import::texts::{Names, OwnAttachments};
 use crate::import::watch::Watch;
 use crate::import::way::{self, Way};
 use crate::import::{ImportPlan, attachments, finish, huddles, verify};
-use crate::package::{Compat, Go, RowReader};
+use crate::package::{Compat, RowReader};
 use crate::postgres::error;
 use crate::progress::Stoppable;
 use crate::rewrite::{Links, Rewriter, UnknownKind};
@@ -218,32 +218,13 @@ impl Run<'_> {
             ("attachment.json", &schema.files.attachment),
             ("analytics.json", &schema.files.analytics),
         ];
-        let mut lists = |client: &mut Client, name: &str, content: &mut (dyn std::io::Read + Send)| -> Result<()> {
-            let Some((_, lists)) = files.iter().find(|(file, _)| *file == name) else { return Ok(()) };
-            let targets = Target::of(schema, lists, converted)?;
-            let mut reader = RowReader::new(name, content);
-            loaded.extend(load::lists(client, &targets, making, &mut reader, ROWS_TASK, progress)?);
-            Ok(())
-        };
-        if package.is_random_access() {
-            for (name, _) in files {
-                if package.listing()?.member(name).is_some() {
-                    lists(client, name, &mut package.open_member(name)?)?;
-                }
+        for (name, lists) in files {
+            if package.listing()?.member(name).is_some() {
+                progress.checkpoint()?;
+                let targets = Target::of(schema, lists, converted)?;
+                let mut reader = RowReader::new(name, package.open_member(name)?);
+                loaded.extend(load::lists(client, &targets, making, &mut reader, ROWS_TASK, progress)?);
             }
-        } else {
-            let mut rest = files.len();
-            package.visit(
-                &mut |member, content| {
-                    if files.iter().all(|(name, _)| *name != member.name) {
-                        return Ok(Go::On);
-                    }
-                    lists(client, &member.name, content)?;
-                    rest -= 1;
-                    Ok(if rest == 0 { Go::Stop } else { Go::On })
-                },
-                &mut |_| progress.checkpoint(),
-            )?;
         }
         if let Some(shared) = shared {
             shared.messages_follow(client, !self.new_clients.is_empty())?;

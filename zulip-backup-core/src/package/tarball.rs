@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::archive::{End, MemberName, RawMember, TarReader};
 use crate::codec::{Bounded, Compression, Counted, StreamDecoder, detect};
+use crate::package::shelf::Shelf;
 use crate::package::{Go, Listing, Member, Visitor};
 use crate::{Error, ErrorKind, Finding, Findings, Result, fs};
 
@@ -19,6 +20,7 @@ pub(super) struct Tarball {
     file_bytes: u64,
     compression: Option<Compression>,
     listing: OnceLock<Listing>,
+    shelf: OnceLock<Shelf>,
 }
 
 impl Tarball {
@@ -38,7 +40,8 @@ impl Tarball {
                 .with_path(path)
                 .with_hint("an export is a directory, or a .tar.gz, .tar.zst or .tar of one"));
         }
-        Ok(Self { path: path.to_owned(), file, file_bytes: metadata.len(), compression, listing: OnceLock::new() })
+        let (path, file_bytes) = (path.to_owned(), metadata.len());
+        Ok(Self { path, file, file_bytes, compression, listing: OnceLock::new(), shelf: OnceLock::new() })
     }
 
     pub(super) fn file(&self) -> &File {
@@ -54,10 +57,26 @@ impl Tarball {
     }
 
     pub(super) fn listing(&self) -> Result<&Listing> {
-        if self.listing.get().is_none() {
-            self.visit(&mut |_, _| Ok(Go::On), &mut |_| Ok(()))?;
-        }
+        self.look_over(&mut |_| Ok(()))?;
         self.listing.get().ok_or_else(|| self.broken(None, &std::io::ErrorKind::UnexpectedEof.into()))
+    }
+
+    /// Reads all of it once for its names, and keeps what is read again.
+    pub(super) fn look_over(&self, read: &mut dyn FnMut(u64) -> Result<()>) -> Result<()> {
+        if self.listing.get().is_some() {
+            return Ok(());
+        }
+        let mut shelf = Shelf::default();
+        let keep = &mut |member: &Member, content: &mut (dyn Read + Send)| {
+            if Shelf::is_for(&member.name) {
+                shelf.put(&member.name, content).map_err(|error| self.broken(None, &error))?;
+            }
+            Ok(Go::On)
+        };
+        self.visit(keep, read)?;
+        // Another thread may have been here before; both have kept the same.
+        let _ = self.shelf.set(shelf);
+        Ok(())
     }
 
     pub(super) fn visit(&self, visitor: &mut Visitor<'_>, read: &mut dyn FnMut(u64) -> Result<()>) -> Result<()> {
@@ -102,6 +121,9 @@ impl Tarball {
     }
 
     pub(super) fn open_member(&self, name: &str) -> Result<Box<dyn Read + Send>> {
+        if let Some(content) = self.shelf.get().and_then(|shelf| shelf.open(name)) {
+            return Ok(Box::new(content?));
+        }
         let missing = || Error::new(ErrorKind::NotFound, format!("{} has no file {name}", self.path)).with_path(name);
         let mut tar = TarReader::new(self.stream()?);
         let mut names = Names::default();

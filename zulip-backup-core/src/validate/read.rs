@@ -1,9 +1,9 @@
-//! Reading an export's files in the order their check needs, whatever order they come in.
+//! Reading an export's files in the order their check needs.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::io::Read;
 
-use crate::package::{Go, Member, Package, message_file_number, read_small};
+use crate::package::{Package, message_file_number};
 use crate::rows::{self, Shape};
 use crate::schema::{ExportSchema, RowList};
 use crate::validate::facts::Facts;
@@ -48,48 +48,32 @@ pub(super) fn shapes(schema: &ExportSchema, lists: &[RowList], converted: bool) 
     lists.iter().map(shape).collect()
 }
 
-/// Reads everything but the messages. Of a tarball that takes two readings where rows come before the migrations that
-/// say what they have to look like.
+/// Reads everything but the messages.
 pub(super) fn base(package: &Package, converted: bool, progress: &dyn Progress) -> Result<Base> {
     let (mut sidecars, mut findings) = (Sidecars::default(), Findings::default());
     let mut records = HashMap::new();
-    let mut rows: Option<Rows> = None;
-    let mut left: BTreeSet<String> = BTreeSet::new();
-    if package.is_random_access() {
-        // Any order can be had: the small files come first.
-        for name in ["migration_status.json", "stats.json", "consented_user_ids.json"] {
-            if let Some(bytes) = package.read_member(name, SMALL)? {
-                sidecars.take(name, &bytes, &mut findings);
-            }
+    // The migrations say what rows have to look like.
+    for name in Sidecars::NAMES {
+        if let Some(bytes) = package.read_member(name, SMALL)? {
+            sidecars.take(name, &bytes, &mut findings);
         }
-        rows = Some(Rows::new(sidecars.migrations.as_ref(), converted)?);
     }
-    let random = package.is_random_access();
-    each(package, progress, None, &mut |member, content| {
+    let mut rows = Rows::new(sidecars.migrations.as_ref(), converted)?;
+    for member in &package.listing()?.members {
         let name = member.name.as_str();
-        if Sidecars::has(name) && !random {
-            sidecars.take(name, &read_small(name, content, SMALL)?, &mut findings);
-            if name == "migration_status.json" {
-                rows = Some(Rows::new(sidecars.migrations.as_ref(), converted)?);
-            }
-        } else if let Some(directory) = record_directory(name) {
-            records.insert(directory, Records::read(name, content, converted, &mut findings)?);
+        if let Some(directory) = record_directory(name) {
+            let mut content = package.open_member(name)?;
+            records.insert(directory, Records::read(name, &mut content, converted, &mut findings)?);
         } else if Rows::has(name) {
-            match &mut rows {
-                Some(rows) => rows.read(name, content, &mut findings)?,
-                None => {
-                    left.insert(member.name.clone());
-                }
-            }
+            rows.read(name, &mut package.open_member(name)?, &mut findings)?;
+        } else {
+            continue;
         }
-        Ok(())
-    })?;
-    let mut rows = match rows {
-        Some(rows) => rows,
-        None => Rows::new(None, converted)?,
-    };
-    if !left.is_empty() {
-        each(package, progress, Some(&left), &mut |member, content| rows.read(&member.name, content, &mut findings))?;
+        // A tarball's own bytes are told when it is read.
+        if package.is_random_access() {
+            progress.advance(TASK, member.size);
+        }
+        progress.checkpoint()?;
     }
     Ok(Base { schema: rows.schema, sidecars, facts: rows.facts, records, findings })
 }
@@ -123,34 +107,6 @@ impl Rows {
 pub(super) fn record_directory(name: &str) -> Option<&'static str> {
     let (directory, file) = name.split_once('/')?;
     DIRECTORIES.into_iter().find(|known| *known == directory && file == "records.json")
-}
-
-/// Visits the files `wanted`, or all, and stops when there are no more.
-fn each(
-    package: &Package,
-    progress: &dyn Progress,
-    wanted: Option<&BTreeSet<String>>,
-    visit: &mut dyn FnMut(&Member, &mut (dyn Read + Send)) -> Result<()>,
-) -> Result<()> {
-    let mut rest = wanted.map(BTreeSet::len);
-    // Bytes are those of files read, or those of the tarball: files of a directory that nobody opens are not counted.
-    let streams = !package.is_random_access();
-    package.visit(
-        &mut |member, content| {
-            if wanted.is_some_and(|wanted| !wanted.contains(&member.name)) {
-                return Ok(Go::On);
-            }
-            visit(member, content)?;
-            rest = rest.map(|rest| rest.saturating_sub(1));
-            Ok(if rest == Some(0) { Go::Stop } else { Go::On })
-        },
-        &mut |bytes| {
-            if streams {
-                progress.advance(TASK, bytes);
-            }
-            progress.checkpoint()
-        },
-    )
 }
 
 /// Checks all files with messages, `jobs` at a time.

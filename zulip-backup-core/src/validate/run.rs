@@ -93,11 +93,13 @@ fn all(
     progress: &dyn Progress,
     report: &mut ValidateReport,
 ) -> Result<Option<Examined>> {
-    if package.is_random_access() {
-        known(package)?;
-    }
     let jobs = process::threads(options.jobs).get();
     report.findings.extend(package.prove(jobs, TASK, progress)?);
+    package.look_over(&mut |bytes| {
+        progress.advance(TASK, bytes);
+        progress.checkpoint()
+    })?;
+    known(package)?;
     if package.layout()? == Some(Layout::SingleUser) {
         single::check(package, progress, report)?;
         return Ok(None);
@@ -105,7 +107,6 @@ fn all(
     let converted = is_converted(package)?;
     let Base { schema, sidecars, mut facts, records, findings } = read::base(package, converted, progress)?;
     facts.complete();
-    known(package)?;
     let listing = package.listing()?;
     // An export with groups is a server's own, whatever files it has lost.
     let has_groups = facts.counts.get("realm").is_some_and(|lists| lists.contains_key("zerver_usergroup"));

@@ -30,21 +30,18 @@ pub(super) struct Sidecars {
 }
 
 impl Sidecars {
-    /// Takes one of them in; `false` for any other file.
-    pub(super) fn take(&mut self, name: &str, bytes: &[u8], findings: &mut Findings) -> bool {
+    /// What they are called.
+    pub(super) const NAMES: [&str; 3] = ["migration_status.json", "stats.json", "consented_user_ids.json"];
+
+    /// Takes one of them in.
+    pub(super) fn take(&mut self, name: &str, bytes: &[u8], findings: &mut Findings) {
         match name {
             "migration_status.json" => self.migrations = parse(name, bytes, findings),
             "stats.json" => self.stats = parse(name, bytes, findings),
             // A list that cannot be read is one on which nobody is.
             "consented_user_ids.json" => self.consented = Some(parse(name, bytes, findings).unwrap_or_default()),
-            _ => return false,
+            _ => {}
         }
-        true
-    }
-
-    /// Whether a file is one of them.
-    pub(super) fn has(name: &str) -> bool {
-        matches!(name, "migration_status.json" | "stats.json" | "consented_user_ids.json")
     }
 }
 
