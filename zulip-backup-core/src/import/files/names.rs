@@ -1,15 +1,17 @@
 //! Names of files that are safe.
 
+use unicode_normalization::UnicodeNormalization;
+
 /// What follows the last `/`.
 pub(super) fn base_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// A file's name as Zulip makes it safe: letters, digits, `_`, `.` and `-`; runs of space and hyphens are one hyphen.
-/// Zulip also brings characters into their compatibility form, which the names in an export have been through.
+/// A file's name as Zulip makes it safe: letters, digits, `_`, `.` and `-`, in their compatibility form; runs of space and
+/// hyphens are one hyphen.
 pub(super) fn sanitized(name: &str) -> String {
     let kept: String = name
-        .chars()
+        .nfkc()
         .filter(|letter| letter.is_alphanumeric() || letter.is_whitespace() || matches!(letter, '_' | '.' | '-'))
         .collect();
     let mut safe = String::with_capacity(kept.len());
@@ -41,6 +43,8 @@ mod tests {
             ("a - b", "a-b"),
             ("? x", "x"),
             ("報告 (1).txt", "報告-1.txt"),
+            ("re\u{301}sume\u{301}\u{2003}№１.pdf", "résumé-No1.pdf"),
+            ("\u{ff0e}\u{ff0e}", "uploaded-file"),
         ] {
             assert_eq!(sanitized(name), safe);
         }
