@@ -14,6 +14,7 @@
 //! # Ok::<(), zulip_backup_core::Error>(())
 //! ```
 
+mod bots;
 mod consistency;
 mod counts;
 mod facts;

@@ -155,8 +155,67 @@ fn organisations_whose_ids_are_the_same_stay_as_they_are() {
                           OR can_forge_sender OR can_create_users OR can_change_user_emails)";
         let realm = i32::try_from(report.realm_id).unwrap();
         assert_eq!(client.query_one(powers, &[&realm]).unwrap().get::<_, i64>(0), 0, "{way}");
+        assert_eq!(of_others(&mut client, realm, &transaction), BTreeMap::new(), "{way}");
         stage.make_room();
     }
+}
+
+/// How many rows of a transaction are of users of other organisations, by table and column. The bots of the system are
+/// everybody's.
+fn of_others(client: &mut postgres::Client, realm: i32, transaction: &str) -> BTreeMap<String, i64> {
+    let keys = "SELECT c.conrelid::regclass::text, a.attname::text FROM pg_constraint c
+                JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+                WHERE c.contype = 'f' AND c.confrelid = 'zerver_userprofile'::regclass";
+    let keys = client.query(keys, &[]).unwrap();
+    assert!(keys.len() > 30, "{}", keys.len());
+    let mut found = BTreeMap::new();
+    for key in keys {
+        let (table, column): (String, String) = (key.get(0), key.get(1));
+        let rows = format!(
+            "SELECT count(*) FROM {table} t JOIN zerver_userprofile u ON u.id = t.{column}
+             JOIN zerver_realm r ON r.id = u.realm_id
+             WHERE t.xmin = '{transaction}'::xid AND r.id <> $1 AND NOT (u.is_bot AND r.string_id = 'zulipinternal')"
+        );
+        let rows: i64 = client.query_one(&rows, &[&realm]).unwrap().get(0);
+        if rows > 0 {
+            found.insert(format!("{table}.{column}"), rows);
+        }
+    }
+    found
+}
+
+/// What is a bot's that all organisations share would be, if it were somebody else, theirs.
+#[test]
+fn nobody_of_another_organisation_is_taken_for_a_bot() {
+    let stage = stage();
+    let export = stage.foreign_export();
+    let mut client = stage.client();
+    let victim = "SELECT delivery_email FROM zerver_userprofile WHERE realm_id = $1::int8 AND is_active AND NOT is_bot
+                  ORDER BY id LIMIT 1";
+    let victim: String = client.query_one(victim, &[&stage.realm_id]).unwrap().get(0);
+    let files = ["realm.json", "stats.json"].map(|name| export.join(name));
+    let whole = files.clone().map(|file| std::fs::read(file).unwrap());
+    let mut shared = serde_json::Value::Null;
+    change(&export, "realm.json", |realm| {
+        shared = realm["zerver_userprofile_crossrealm"].clone();
+        let bots = realm["zerver_userprofile_crossrealm"].as_array_mut().unwrap();
+        bots.push(serde_json::json!({"email": victim, "id": 999_999, "recipient_id": 999_999}));
+        realm["zerver_userstatus"][0]["user_profile"] = 999_999.into();
+    });
+    let error = planned(&stage, &export, "copy", WAYS[0]).unwrap_err();
+    let codes: Vec<&str> = error.reasons().iter().map(|reason| reason.code.as_str()).collect();
+    assert!(codes.contains(&"bot-unknown") && codes.contains(&"bot-named"), "{codes:?}");
+
+    // Nor is who has a bot's address.
+    files.iter().zip(whole).for_each(|(file, content)| std::fs::write(file, content).unwrap());
+    let bot = shared[0]["email"].as_str().unwrap();
+    let swap = "UPDATE zerver_userprofile SET email = CASE WHEN email = $1 THEN 'gone@example.com' ELSE $1 END
+                WHERE email IN ($1, $2) OR delivery_email = $2";
+    client.execute(swap, &[&bot, &victim]).unwrap();
+    let rows = same::checksums(&mut client);
+    let error = planned(&stage, &export, "copy", WAYS[0]).unwrap().execute(&Silent).unwrap_err();
+    assert!(error.kind() == ErrorKind::Refused && error.chain().contains(bot), "{}", error.chain());
+    assert_eq!(same::checksums(&mut client), rows);
 }
 
 /// With triggers off nobody but the check at the end sees what went away meanwhile.

@@ -16,7 +16,8 @@ const TASK: &str = "check keys";
 /// Tables whose rows are far more than those of all others.
 const MESSAGES: [&str; 2] = ["zerver_message", "zerver_usermessage"];
 
-/// Names the bots that all organisations of a server share.
+/// Names the bots that all organisations of a server share. Nobody else is taken for one, whatever the export says: its
+/// rows would be theirs.
 ///
 /// # Errors
 /// `Refused` where this server does not have one, and what the database answers.
@@ -24,7 +25,9 @@ pub(super) fn name_bots(client: &mut Client, ids: &mut Ids, facts: &Facts) -> Re
     for (&old, bot) in facts.users.iter().filter(|(_, user)| user.standing == Standing::Bot) {
         let found = client
             .query_opt(
-                "SELECT id::int8, recipient_id::int8 FROM zerver_userprofile WHERE upper(email) = upper($1)
+                "SELECT id::int8, recipient_id::int8 FROM zerver_userprofile
+                 WHERE upper(email) = upper($1) AND is_bot
+                   AND realm_id = (SELECT id FROM zerver_realm WHERE string_id = 'zulipinternal')
                  ORDER BY id LIMIT 1",
                 &[&bot.email],
             )

@@ -38,7 +38,7 @@ impl Shelf {
     /// export.
     pub(super) fn is_for(name: &str) -> bool {
         match name.split_once('/') {
-            None => name.ends_with(".json") && message_file_number(name).is_none(),
+            None => name.strip_suffix(".json").is_some() && message_file_number(name).is_none(),
             Some((_, below)) => below == "records.json",
         }
     }

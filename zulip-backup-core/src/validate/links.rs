@@ -93,6 +93,14 @@ impl Links {
         link.into_iter().flat_map(|link| link.values.iter().map(|(&value, &uses)| (value, uses)))
     }
 
+    /// Every value that is named: list, key, the table it is an id of, the value, and a row that names it.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &str, &str, i64, i64)> {
+        self.columns.iter().flat_map(|((list, key), link)| {
+            let values = link.values.iter();
+            values.map(|(&value, uses)| (list.as_str(), key.as_str(), link.target.as_str(), value, uses.row))
+        })
+    }
+
     /// Compares all with what there is: `exists` is asked for the id of a table's row.
     pub(super) fn check(&self, files: &dyn Fn(&str) -> String, exists: &dyn Fn(&str, i64) -> bool) -> Findings {
         let mut findings = Findings::default();

@@ -17,7 +17,7 @@ use crate::validate::records::Records;
 use crate::validate::rules::Rules;
 use crate::validate::sidecars::Migrations;
 use crate::validate::{
-    KindFrom, ValidateOptions, ValidateReport, consistency, counts, privacy, records, sidecars, single,
+    KindFrom, ValidateOptions, ValidateReport, bots, consistency, counts, privacy, records, sidecars, single,
 };
 use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Severity, Task, process};
 
@@ -149,6 +149,7 @@ fn all(
         report.findings.extend(counts::statistics(stats, &counted, &records, listing));
     }
     report.findings.extend(consistency::check(&facts));
+    report.findings.extend(bots::check(&facts, &file_of)?);
     let exists = |table: &str, id: i64| match table {
         "zerver_message" => seen.messages.contains(id),
         "zerver_recipient" => rules.recipients.contains(id),

@@ -263,6 +263,27 @@ pub const MATRIX: Matrix = &[
         &["user-list-differs"],
     ),
     (
+        "somebody else is said to be a bot that all share",
+        |x| {
+            x.add(
+                "realm.json",
+                "zerver_userprofile_crossrealm",
+                json!({"email": "iago@zulip.com", "id": NOBODY, "recipient_id": NOBODY}),
+            );
+            x.row("realm.json", "zerver_alertword", any, |row| row["user_profile"] = NOBODY.into());
+            x.row("realm.json", "zerver_subscription", any, |row| row["recipient"] = NOBODY.into());
+        },
+        &["bot-unknown", "bot-named"],
+    ),
+    (
+        "a bot that all share gets rows of its own",
+        |x| {
+            let bot = x.list("realm.json", "zerver_userprofile_crossrealm")[0]["id"].clone();
+            x.row("realm.json", "zerver_alertword", any, |row| row["user_profile"] = bot.clone());
+        },
+        &["bot-named"],
+    ),
+    (
         "a client that nobody uses",
         |x| x.add("realm.json", "zerver_client", json!({"id": NOBODY, "name": "spy"})),
         &["client-unreferenced"],
