@@ -56,6 +56,18 @@ fn an_organisation_moves_to_another_server() {
 
     let plan = stage.json(&stage.new, 0, &["import", "moved", "acme.tar.zst", "--dry-run"]);
     documented(&plan, "| `import --dry-run` |");
+    let not_kept: Vec<&str> = plan["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|f| f["code"] == "not-kept")
+        .map(|f| f["object"].as_str().unwrap())
+        .collect();
+    for what in ["passwords", "API keys", "ways to log in"] {
+        assert!(not_kept.contains(&what), "{not_kept:?}");
+    }
+    assert!(plan["database_bytes"].as_u64().unwrap() > 1 << 20 && plan["database_free_bytes"].as_u64().unwrap() > 0);
+    assert_eq!(plan["internal_realm_made"], false);
     assert_eq!((plan["subdomain"].as_str(), plan["name"].as_str()), (Some("moved"), Some("moved")));
 
     // No memcached runs here: the report says what to do, and that is a finding.
@@ -110,5 +122,52 @@ fn what_is_damaged_or_of_another_version_is_refused() {
     std::fs::write(&status, text.replace("0696_", "0695_")).unwrap();
     let other = stage.json(&stage.new, 3, &["import", "moved", "acme"]);
     assert!(codes(&other).contains(&"migrations-differ"), "{other}");
+    let hint = other["error"]["reasons"][0]["hint"].as_str().unwrap();
+    assert!(hint.contains("the export says it is of Zulip 10."), "{hint}");
+
+    // Whatever kinds of reasons there are, all of them come at once.
+    let mut realm: Value = serde_json::from_str(&whole).unwrap();
+    realm["zerver_reaction"][0]["user_profile"] = 999_999.into();
+    std::fs::write(&path, realm.to_string()).unwrap();
+    let mut client = stage.new.database().connect("test").unwrap();
+    let uuid = realm["zerver_realm"][0]["uuid"].as_str().unwrap();
+    client.execute("UPDATE zulip.zerver_realm SET uuid = $1::text::uuid WHERE string_id = 'acme'", &[&uuid]).unwrap();
+    client
+        .batch_execute(
+            "UPDATE zulip.zerver_userprofile SET email = 'gone@example.com' WHERE email = 'welcome-bot@zulip.com';
+             CREATE ROLE reader LOGIN; GRANT USAGE ON SCHEMA zulip TO reader;
+             GRANT SELECT ON ALL TABLES IN SCHEMA zulip TO reader",
+        )
+        .unwrap();
+    let [root, database] = stage.new.flags();
+    let database = database.replace("user=postgres", "user=reader");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zulip-backup"));
+    let words = ["import", "acme", "acme", "--json", "--no-progress", root.as_str(), database.as_str()];
+    let all = command.args(words).current_dir(&stage.dir).output().unwrap();
+    assert_eq!(all.status.code(), Some(4), "{all:?}");
+    let all: Value = serde_json::from_slice(&all.stdout).unwrap();
+    let all = codes(&all);
+    let kinds =
+        ["dangling-reference", "migrations-differ", "role-may-not", "subdomain-taken", "realm-exists", "bot-missing"];
+    assert!(kinds.iter().all(|code| all.contains(code)), "{all:?}");
     assert_eq!(rows(&stage), before);
+}
+
+/// The report ends with commands. They are to be typed as they stand.
+#[test]
+fn what_is_to_be_done_next_can_be_done() {
+    let stage = Stage::new();
+    // No memcached runs here, which is a finding.
+    stage.json(&stage.old, 1, &["realm", "deactivate", "acme", "--reason", "owner_request"]);
+    stage.json(&stage.old, 0, &["export", "-r", "acme", "--output", "acme"]);
+    let report = stage.json(&stage.new, 1, &["import", "moved", "acme", "--allow-reserved-subdomain"]);
+    assert_eq!(report["active"], false);
+    let commands = report["next_steps"].as_array().unwrap().iter().filter_map(|step| step["command"].as_str());
+    let own: Vec<Vec<&str>> = commands
+        .filter_map(|command| command.strip_prefix("zulip-backup "))
+        .map(|words| words.split(' ').collect())
+        .collect();
+    assert_eq!(own, [["realm", "reactivate", "moved"]]);
+    stage.json(&stage.new, 1, &own[0]);
+    assert_eq!(stage.json(&stage.new, 0, &["realm", "show", "moved"])["deactivated"], false);
 }

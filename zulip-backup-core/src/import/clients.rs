@@ -37,6 +37,20 @@ pub(super) fn name(client: &mut Client, ids: &mut Ids, facts: &Facts) -> Result<
     Ok(new)
 }
 
+/// Those of the export that the server has not, by their names.
+///
+/// # Errors
+/// What the database answers.
+pub(super) fn missing(client: &mut Client, facts: &Facts) -> Result<Vec<String>> {
+    let mut missing = Vec::new();
+    for name in facts.clients.iter().filter_map(|old| facts.client_names.get(old)) {
+        if find(client, name)?.is_none() {
+            missing.push(name.clone());
+        }
+    }
+    Ok(missing)
+}
+
 /// Writes the clients that the server lacked.
 ///
 /// # Errors

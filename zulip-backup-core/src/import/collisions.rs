@@ -13,7 +13,7 @@ use crate::site::Site;
 use crate::validate::Facts;
 use crate::{Finding, Findings, Result};
 
-/// All of it.
+/// All of it, as far as the export is known.
 ///
 /// # Errors
 /// What the database answers.
@@ -21,8 +21,8 @@ pub(super) fn find(
     client: &mut Client,
     site: &Site,
     options: &ImportOptions,
-    row: &RealmRow,
-    facts: &Facts,
+    row: Option<&RealmRow>,
+    facts: Option<&Facts>,
 ) -> Result<Findings> {
     let mut findings = Findings::default();
     let failed = |failure| error("look for organisations", failure);
@@ -32,6 +32,8 @@ pub(super) fn find(
             findings.push(reason);
         }
     }
+    let none = RealmRow::default();
+    let row = row.unwrap_or(&none);
     for there in client.query("SELECT string_id::text, uuid::text FROM zerver_realm", &[]).map_err(failed)? {
         let (string_id, uuid): (String, Option<String>) = (column(&there, 0)?, column(&there, 1)?);
         if uuid.is_some() && uuid == row.uuid {
@@ -45,6 +47,7 @@ pub(super) fn find(
             );
         }
     }
+    let Some(facts) = facts else { return Ok(findings) };
     // Otherwise they are made anew.
     if options.compat == Compat::Strict {
         users(client, &facts.uuids, &mut findings)?;

@@ -5,13 +5,12 @@ mod pictures;
 
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::ids::Of;
 use crate::images::content_type_of;
 use crate::import::attachments::Picture;
 use crate::import::files::names::{base_name, sanitized};
-use crate::import::ids::Ids;
 use crate::import::random;
 use crate::package::{Compat, Listing, Member, Package};
 use crate::uploads::{AvatarName, Staging, Store};
@@ -79,7 +78,7 @@ impl FilePlan {
         records: &HashMap<&'static str, Records>,
         facts: &Facts,
         listing: &Listing,
-        ids: &Ids,
+        new_user: &dyn Fn(i64) -> Option<i64>,
         realm: i64,
         salt: &Secret,
         compat: Compat,
@@ -92,7 +91,7 @@ impl FilePlan {
             for record in records {
                 let target = match *directory {
                     "uploads" => Some(plan.upload_of(record, facts, realm)?),
-                    "avatars" => avatar(record, ids, salt, &names),
+                    "avatars" => avatar(record, new_user, salt, &names),
                     "emoji" => Some(emoji(record, &names, compat)),
                     _ => {
                         let key = format!("realm/{}", base_name(&record.path));
@@ -147,6 +146,7 @@ impl FilePlan {
         progress: &dyn Progress,
     ) -> Result<Copied> {
         let copied = Mutex::new(Copied::default());
+        let done = AtomicUsize::new(0);
         package.for_each(
             jobs,
             &|name| self.targets.contains_key(name),
@@ -154,11 +154,17 @@ impl FilePlan {
                 let Some(target) = self.targets.get(&member.name) else { return Ok(()) };
                 let one = target.copy(member, content, staging)?;
                 progress.advance(TASK, member.size);
+                done.fetch_add(1, Ordering::Relaxed);
                 copied.lock().unwrap_or_else(PoisonError::into_inner).add(one);
                 Ok(())
             },
             &|_| progress.checkpoint(),
         )?;
+        let done = done.into_inner();
+        if done != self.targets.len() {
+            let message = format!("{done} files were copied, the export had {}: it has changed", self.targets.len());
+            return Err(Error::new(ErrorKind::Damaged, message));
+        }
         let mut copied = copied.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Threads come to them in any order.
         copied.pictures.sort_by_key(|picture| picture.attachment);
@@ -184,8 +190,13 @@ impl Copied {
 
 /// An avatar's name depends on its owner's new id and on this server's salt. Of an export out of S3 there is the original
 /// alone; of one without originals what there is serves as one.
-fn avatar(record: &Record, ids: &Ids, salt: &Secret, names: &HashSet<&str>) -> Option<Target> {
-    let user = ids.get(Of::User, record.user_profile_id?)?;
+fn avatar(
+    record: &Record,
+    new_user: &dyn Fn(i64) -> Option<i64>,
+    salt: &Secret,
+    names: &HashSet<&str>,
+) -> Option<Target> {
+    let user = new_user(record.user_profile_id?)?;
     let name = AvatarName::new(user, record.avatar_version.unwrap_or(1), salt);
     let base = record.s3_path.strip_suffix(".original").or_else(|| record.s3_path.strip_suffix(".png"));
     let base = base.unwrap_or(&record.s3_path);

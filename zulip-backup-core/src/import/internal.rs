@@ -18,14 +18,22 @@ const USER_SPECIAL_PERMISSION: i64 = 108;
 /// The colour a subscription has unless somebody chooses one.
 const COLOR: &str = "#c2c2c2";
 
+/// Whether the server has no organisation at all.
+///
+/// # Errors
+/// What the database answers.
+pub(super) fn is_missing(client: &mut Client) -> Result<bool> {
+    let failed = |failure| error("look for organisations", failure);
+    let row = client.query_one("SELECT NOT EXISTS (SELECT FROM zerver_realm)", &[]).map_err(failed)?;
+    column(&row, 0)
+}
+
 /// Makes it where the server has no organisation at all. Whether it did comes back.
 ///
 /// # Errors
 /// What the database answers.
 pub(super) fn make_where_missing(client: &mut Client) -> Result<bool> {
-    let failed = |failure| error("look for organisations", failure);
-    let row = client.query_one("SELECT EXISTS (SELECT FROM zerver_realm)", &[]).map_err(failed)?;
-    if column(&row, 0)? {
+    if !is_missing(client)? {
         return Ok(false);
     }
     let defaults = Defaults::latest()?;

@@ -8,16 +8,17 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::import::load::is_written;
+use crate::import::reasons::{self, Known, Reasons};
+use crate::import::space::Space;
 use crate::import::way::{self, Way};
-use crate::import::{ImportOptions, collisions, journal, reserve, version};
+use crate::import::{ImportOptions, clients, internal, journal, not_kept, reserve};
 use crate::package::{Compat, Kind, Package};
 use crate::postgres::ConnectOptions;
-use crate::schema::{ExportSchema, compare_live};
 use crate::site::{Site, UploadsBackend};
 use crate::units::bytes;
 use crate::uploads::{self, Uploads};
-use crate::validate::{Examined, ValidateOptions, ValidateReport, examine};
-use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Secret, Severity, fs, process, realm};
+use crate::validate::{Examined, Migrations, ValidateOptions, examine};
+use crate::{Error, ErrorKind, Finding, Progress, Result, Secret, Severity, process, realm};
 
 /// What the server's lists show a connection of this process as.
 pub(super) const APPLICATION: &str = "zulip-backup import";
@@ -43,6 +44,10 @@ pub struct ImportPlan {
     pub name: String,
     /// Whether it can be used when it is there.
     pub active: bool,
+    /// Whether the organisation of the system's bots is made as well, which a new server lacks.
+    pub internal_realm_made: bool,
+    /// Programs that messages were sent with, and that this server has not seen yet.
+    pub new_clients: Vec<String>,
     /// How many rows are written, by table, but for those that name what the export has not.
     pub rows: BTreeMap<String, u64>,
     /// How many ids are reserved, by table.
@@ -51,10 +56,14 @@ pub struct ImportPlan {
     pub files: u64,
     /// Bytes of the export.
     pub bytes: u64,
-    /// What the files may take on this server's disk.
+    /// About what the files take on this server's disk.
     pub estimate_bytes: u64,
     /// What is free there.
     pub free_bytes: u64,
+    /// About what the rows take on the disk of the database, with indexes.
+    pub database_bytes: u64,
+    /// What is free there, where that can be known.
+    pub database_free_bytes: Option<u64>,
     /// How rows get into the large tables.
     pub way: Way,
     /// Why so.
@@ -105,15 +114,20 @@ pub(super) struct RealmRow {
     pub(super) deactivated: bool,
     #[serde(default)]
     pub(super) plan_type: i64,
+    #[serde(default)]
+    pub(super) max_invites: Option<i64>,
+    #[serde(default)]
+    pub(super) message_visibility_limit: Option<i64>,
+    #[serde(default)]
+    pub(super) push_notifications_enabled: bool,
 }
 
 /// Looks at an export and at the server, and says what an import will do. Writes nothing.
 ///
 /// # Errors
-/// `Incompatible` for other versions, `Damaged` for an export that is not whole, `Refused` for what is there already, each
-/// with all reasons; and what disk and database answer.
+/// `Damaged` for an export that is not whole, `Incompatible` for another version, `Refused` for what is in the way, each
+/// with all reasons of all kinds; and what disk and database answer.
 pub fn plan(site: &Site, path: &Utf8Path, options: &ImportOptions, progress: &dyn Progress) -> Result<ImportPlan> {
-    let schema = ExportSchema::latest()?;
     let mut client = realm::connect(site, APPLICATION)?;
     let backend = &site.uploads()?.value;
     let uploads = uploads::open(backend)?;
@@ -121,56 +135,62 @@ pub fn plan(site: &Site, path: &Utf8Path, options: &ImportOptions, progress: &dy
         UploadsBackend::Local(local) => local.dir.clone(),
         UploadsBackend::S3(s3) => s3.uploads_bucket.clone().into(),
     };
-    let package = Package::open(path)?;
-    let jobs = process::threads(options.jobs.unwrap_or(0));
-    let (report, examined) = examine(&package, &ValidateOptions::default().jobs(jobs.get()), progress)?;
-    let examined = sound(&report, examined)?;
-    let row = package.rows::<RealmRow>("realm.json", "zerver_realm")?.next().transpose()?;
-    let row = row.ok_or_else(|| Error::new(ErrorKind::Damaged, "realm.json has no organisation"))?;
-    let zulip_version = site.version()?.version.clone();
-
-    let mut reasons = Findings::default();
-    let live = compare_live(&mut client, schema)?;
-    live.findings.into_iter().for_each(|finding| reasons.push(finding));
-    reasons.extend(version::compare(&mut client, examined.migrations.as_ref(), &zulip_version)?);
-    let incompatible = reasons.at_least(Severity::Error) > 0;
-    reasons.extend(collisions::find(&mut client, site, options, &row, &examined.facts)?);
-    reasons.extend(journal::settle(&uploads_dir, &*uploads, &mut client)?);
-    let estimate_bytes = file_bytes(&package)? + (16 << 20);
-    let free_bytes = fs::free_bytes(existing(&uploads_dir))?;
-    if free_bytes < estimate_bytes {
-        let message = format!("has {free_bytes} bytes free, the files may need {estimate_bytes}");
-        reasons.push(Finding::error("space-low", uploads_dir.as_str(), message));
-    }
-    if reasons.at_least(Severity::Error) > 0 {
-        let kind = if incompatible { ErrorKind::Incompatible } else { ErrorKind::Refused };
-        let errors = reasons.list.into_iter().filter(|finding| finding.severity == Severity::Error).collect();
-        return Err(Error::new(kind, format!("{path} cannot be imported as {:?}", options.subdomain))
-            .with_path(path)
-            .with_reasons(errors));
-    }
     let avatar_salt = site.secrets()?.get("avatar_salt").cloned().ok_or_else(|| {
         Error::new(ErrorKind::Config, "the secrets have no avatar_salt: the paths of avatars are made with it")
     })?;
+    let package = Package::open(path)?;
+    let jobs = process::threads(options.jobs.unwrap_or(0));
+
+    let mut reasons = Reasons::default();
+    let (report, examined) = match examine(&package, &ValidateOptions::default().jobs(jobs.get()), progress) {
+        Ok((mut report, examined)) => {
+            reasons.of_export(std::mem::take(&mut report.findings).list);
+            (Some(report), examined)
+        }
+        Err(error) if error.kind() == ErrorKind::Incompatible => {
+            reasons.of_versions([unknown(path, &error)]);
+            (None, None)
+        }
+        Err(error) => return Err(error),
+    };
+    let migrations = Migrations::read(&package)?;
+    // Where it cannot be read, the check has said so.
+    let row = package.rows::<RealmRow>("realm.json", "zerver_realm").ok().and_then(|mut rows| rows.next()?.ok());
+    let known =
+        Known { package: &package, examined: examined.as_ref(), migrations: migrations.as_ref(), row: row.as_ref() };
+    reasons::look(&mut client, site, options, &known, &mut reasons)?;
+    reasons.of_server(journal::settle(&uploads_dir, &*uploads, &mut client)?.list);
+    let connection = &site.database()?.value;
+    let space = Space::of(&package, &uploads_dir, connection, &mut client)?;
+    reasons.of_server(space.findings());
+    let mut findings = reasons.judge(path, &options.subdomain)?;
+
+    let (Some(report), Some(examined), Some(row)) = (report, examined, row) else {
+        return Err(Error::new(ErrorKind::Damaged, format!("{path} has no organisation")).with_path(path));
+    };
+    findings.extend(not_kept::find(&package, &row, &examined.facts, options)?);
+    findings.retain(|finding| finding.severity >= Severity::Note);
     let rows = counts(&examined);
     let (way, way_because) = way::choose(&mut client, &rows)?;
-    let mut findings: Vec<Finding> = report.findings.list.into_iter().chain(reasons.list).collect();
-    findings.retain(|finding| finding.severity >= Severity::Note);
     Ok(ImportPlan {
         kind: report.kind,
         export_zulip_version: report.zulip_version,
-        zulip_version,
+        zulip_version: site.version()?.version.clone(),
         name: if options.keep_name && !row.name.is_empty() { row.name.clone() } else { options.subdomain.clone() },
         exported_name: row.name.clone(),
         exported_string_id: row.string_id.clone(),
         subdomain: options.subdomain.clone(),
         active: !row.deactivated,
+        internal_realm_made: internal::is_missing(&mut client)?,
+        new_clients: clients::missing(&mut client, &examined.facts)?,
         reserved_ids: reserve::counts(&examined),
         rows,
         files: report.files,
         bytes: report.bytes,
-        estimate_bytes,
-        free_bytes,
+        estimate_bytes: space.uploads_bytes,
+        free_bytes: space.uploads_free,
+        database_bytes: space.database_bytes,
+        database_free_bytes: space.database_free,
         way,
         way_because,
         compat: options.compat,
@@ -184,7 +204,7 @@ pub fn plan(site: &Site, path: &Utf8Path, options: &ImportOptions, progress: &dy
         package,
         examined,
         realm: row,
-        connection: site.database()?.value.clone(),
+        connection: connection.clone(),
         uploads,
         avatar_salt,
         caches: realm::Caches::of(site),
@@ -192,16 +212,12 @@ pub fn plan(site: &Site, path: &Utf8Path, options: &ImportOptions, progress: &dy
     })
 }
 
-/// An export without an error.
-fn sound(report: &ValidateReport, examined: Option<Examined>) -> Result<Examined> {
-    let errors: Vec<Finding> =
-        report.findings.list.iter().filter(|finding| finding.severity == Severity::Error).cloned().collect();
-    match examined {
-        Some(examined) if errors.is_empty() => Ok(examined),
-        _ => Err(Error::new(ErrorKind::Damaged, format!("{} is not whole", report.path))
-            .with_path(report.path.clone())
-            .with_reasons(errors)
-            .with_hint("an import leaves nothing half done, and so begins with nothing that is")),
+/// An export whose version is not known here cannot be looked at any further.
+fn unknown(path: &Utf8Path, error: &Error) -> Finding {
+    let finding = Finding::error("version-unknown", path.as_str(), error.to_string());
+    match error.hint() {
+        Some(hint) => finding.with_hint(hint),
+        None => finding,
     }
 }
 
@@ -217,17 +233,6 @@ fn counts(examined: &Examined) -> BTreeMap<String, u64> {
     }
     rows.retain(|_, count| *count > 0);
     rows
-}
-
-/// Bytes of the files that are not rows.
-fn file_bytes(package: &Package) -> Result<u64> {
-    let members = &package.listing()?.members;
-    Ok(members.iter().filter(|member| member.name.contains('/')).map(|member| member.size).sum())
-}
-
-/// A directory, or the nearest above it that is there.
-fn existing(path: &Utf8Path) -> &Utf8Path {
-    path.ancestors().find(|ancestor| fs::is_dir(ancestor)).unwrap_or(path)
 }
 
 impl fmt::Display for ImportPlan {
@@ -247,7 +252,9 @@ impl fmt::Display for ImportPlan {
         )?;
         writeln!(f, "way       {}: {} ({} jobs)", self.way, self.way_because, self.jobs)?;
         writeln!(f, "uploads   {}", self.uploads_dir)?;
-        write!(f, "space     at most {} of {} free", bytes(self.estimate_bytes), bytes(self.free_bytes))?;
+        write!(f, "space     about {} of {} free", bytes(self.estimate_bytes), bytes(self.free_bytes))?;
+        write!(f, "; in the database about {}", bytes(self.database_bytes))?;
+        self.database_free_bytes.iter().try_for_each(|free| write!(f, " of {} free", bytes(*free)))?;
         self.findings.iter().try_for_each(|finding| write!(f, "\n{:8}  {finding}", finding.severity))
     }
 }

@@ -130,7 +130,7 @@ fn next_steps(plan: &ImportPlan, commands: Vec<String>) -> Vec<NextStep> {
             0,
             step(
                 "activate the organisation: it was deactivated in the export",
-                Some(format!("zulip-backup realm reactivate -r {realm}")),
+                Some(format!("zulip-backup realm reactivate {realm}")),
             ),
         );
     }

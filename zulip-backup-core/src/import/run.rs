@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use postgres::Client;
 
+use crate::ids::Of;
 use crate::import::aside::Aside;
 use crate::import::clients::{self, NewClient};
 use crate::import::conversion::{self, Conversion};
@@ -61,7 +62,7 @@ impl Run<'_> {
         let ids = &self.ids;
         let listing = self.plan.package.listing()?;
         let (salt, compat) = (&self.plan.avatar_salt, self.plan.compat);
-        let files = FilePlan::new(records, facts, listing, ids, self.realm, salt, compat)?;
+        let files = FilePlan::new(records, facts, listing, &|user| ids.get(Of::User, user), self.realm, salt, compat)?;
         let aside = match self.plan.way {
             Way::FirstImport => Some(Aside::set(client, way::large(&self.plan.rows))?),
             Way::SharedServer { .. } => None,

@@ -6,9 +6,10 @@ use postgres::Client;
 
 use crate::ids::Of;
 use crate::import::ids::Ids;
+use crate::import::internal;
 use crate::postgres::{ForeignKey, OwnedSequence, column, error, quote_identifier};
-use crate::validate::{Facts, Standing};
-use crate::{Error, ErrorKind, Progress, Result, Task};
+use crate::validate::{Facts, Standing, User};
+use crate::{Error, ErrorKind, Finding, Progress, Result, Task};
 
 /// The task told to [`Progress`]: foreign keys.
 const TASK: &str = "check keys";
@@ -22,28 +23,54 @@ const MESSAGES: [&str; 2] = ["zerver_message", "zerver_usermessage"];
 /// # Errors
 /// `Refused` where this server does not have one, and what the database answers.
 pub(super) fn name_bots(client: &mut Client, ids: &mut Ids, facts: &Facts) -> Result<()> {
-    for (&old, bot) in facts.users.iter().filter(|(_, user)| user.standing == Standing::Bot) {
-        let found = client
-            .query_opt(
-                "SELECT id::int8, recipient_id::int8 FROM zerver_userprofile
-                 WHERE upper(email) = upper($1) AND is_bot
-                   AND realm_id = (SELECT id FROM zerver_realm WHERE string_id = 'zulipinternal')
-                 ORDER BY id LIMIT 1",
-                &[&bot.email],
-            )
-            .map_err(|failure| error("look for the bots of the system", failure))?;
-        let row = found.ok_or_else(|| missing(&bot.email))?;
-        ids.share(Of::User, old, column(&row, 0)?);
-        if let (Some(recipient), Some(new)) = (bot.recipient, column::<Option<i64>>(&row, 1)?) {
+    for (old, bot) in bots(facts) {
+        let (user, to_it) = find_bot(client, &bot.email)?
+            .ok_or_else(|| Error::new(ErrorKind::Refused, format!("{} {LACKS_BOT}", bot.email)).with_hint(MAKE_BOTS))?;
+        ids.share(Of::User, old, user);
+        if let (Some(recipient), Some(new)) = (bot.recipient, to_it) {
             ids.share(Of::Recipient, recipient, new);
         }
     }
     Ok(())
 }
 
-fn missing(email: &str) -> Error {
-    Error::new(ErrorKind::Refused, format!("this server has no bot {email}"))
-        .with_hint("manage.py create_realm_internal_bots makes the bots of the system")
+const LACKS_BOT: &str = "is a bot of the system that this server has not";
+const MAKE_BOTS: &str = "manage.py create_realm_internal_bots makes the bots of the system";
+
+/// Those that the server lacks. One without any organisation gets them with its first.
+///
+/// # Errors
+/// What the database answers.
+pub(super) fn missing_bots(client: &mut Client, facts: &Facts) -> Result<Vec<Finding>> {
+    let mut missing = Vec::new();
+    if internal::is_missing(client)? {
+        return Ok(missing);
+    }
+    for (_, bot) in bots(facts) {
+        if find_bot(client, &bot.email)?.is_none() {
+            missing.push(Finding::error("bot-missing", &bot.email, LACKS_BOT).with_hint(MAKE_BOTS));
+        }
+    }
+    Ok(missing)
+}
+
+fn bots(facts: &Facts) -> impl Iterator<Item = (i64, &User)> {
+    let bots = facts.users.iter().filter(|(_, user)| user.standing == Standing::Bot);
+    bots.map(|(&old, bot)| (old, bot))
+}
+
+/// Its id, and that of its recipient.
+fn find_bot(client: &mut Client, email: &str) -> Result<Option<(i64, Option<i64>)>> {
+    let found = client
+        .query_opt(
+            "SELECT id::int8, recipient_id::int8 FROM zerver_userprofile
+             WHERE upper(email) = upper($1) AND is_bot
+               AND realm_id = (SELECT id FROM zerver_realm WHERE string_id = 'zulipinternal')
+             ORDER BY id LIMIT 1",
+            &[&email],
+        )
+        .map_err(|failure| error("look for the bots of the system", failure))?;
+    found.map(|row| Ok((column(&row, 0)?, column(&row, 1)?))).transpose()
 }
 
 /// An import beside others.

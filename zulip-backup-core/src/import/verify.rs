@@ -1,18 +1,19 @@
 //! The last look before an import becomes visible: whatever is wrong here undoes all of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use postgres::Client;
 
+use crate::ids::Of;
 use crate::import::huddles;
 use crate::import::ids::Ids;
-use crate::import::load::Loaded;
+use crate::import::load::{Loaded, is_written};
 use crate::postgres::{Behind, OwnedSequence, column, error};
 use crate::validate::Examined;
 use crate::{Error, ErrorKind, Finding, Result};
 
 /// What must have no rows, and what it means where it has: each finds rows of the organisation `$1`.
-const WRONG: [(&str, &str, &str); 8] = [
+const WRONG: [(&str, &str, &str); 10] = [
     (
         "zerver_userprofile",
         "has a user whose recipient is another's",
@@ -24,6 +25,23 @@ const WRONG: [(&str, &str, &str); 8] = [
         "has a channel whose recipient is another's",
         "SELECT s.id FROM zerver_stream s LEFT JOIN zerver_recipient r ON r.id = s.recipient_id
          WHERE s.realm_id = $1::int8 AND (r.id IS NULL OR r.type <> 2 OR r.type_id <> s.id)",
+    ),
+    (
+        "zerver_huddle",
+        "has a group whose recipient is another's",
+        "SELECT h.id FROM zerver_huddle h LEFT JOIN zerver_recipient r ON r.id = h.recipient_id
+         WHERE h.xmin = pg_current_xact_id()::xid AND $1::int8 IS NOT NULL
+           AND (r.id IS NULL OR r.type <> 3 OR r.type_id <> h.id)",
+    ),
+    (
+        "zerver_recipient",
+        "has a recipient that is nobody's",
+        "SELECT r.id FROM zerver_recipient r
+         LEFT JOIN zerver_userprofile u ON r.type = 1 AND u.id = r.type_id AND u.recipient_id = r.id
+         LEFT JOIN zerver_stream s ON r.type = 2 AND s.id = r.type_id AND s.recipient_id = r.id
+         LEFT JOIN zerver_huddle h ON r.type = 3 AND h.id = r.type_id AND h.recipient_id = r.id
+         WHERE r.xmin = pg_current_xact_id()::xid AND $1::int8 IS NOT NULL
+           AND u.id IS NULL AND s.id IS NULL AND h.id IS NULL",
     ),
     (
         "zerver_stream",
@@ -67,6 +85,54 @@ const WRONG: [(&str, &str, &str); 8] = [
     ),
 ];
 
+/// How many rows each list has in the export, with the pairs that attachments make with messages.
+fn expected(examined: &Examined) -> BTreeMap<&str, u64> {
+    let Examined { schema, facts, message_counts, .. } = examined;
+    let files = &schema.files;
+    let lists = files.realm.iter().chain(&files.attachment).chain(&files.analytics).chain(&files.messages);
+    let is_written: BTreeSet<&str> = lists.filter(|list| is_written(list)).map(|list| list.key.as_str()).collect();
+    let mut expected: BTreeMap<&str, u64> = BTreeMap::new();
+    for (list, count) in facts.counts.values().chain([message_counts]).flatten() {
+        if is_written.contains(list.as_str()) {
+            *expected.entry(list).or_default() += count;
+        }
+    }
+    for (table, key) in
+        [("zerver_attachment_messages", "messages"), ("zerver_attachment_scheduled_messages", "scheduled_messages")]
+    {
+        expected.insert(table, facts.links.values("zerver_attachment", key).map(|(_, uses)| uses.count()).sum());
+    }
+    expected
+}
+
+/// Recipients whose subscriptions are not as many as in the export: the new id, and both numbers.
+fn subscriptions(client: &mut Client, examined: &Examined, ids: &Ids) -> Result<Vec<(i64, String)>> {
+    let mut expected: HashMap<i64, i64> = HashMap::new();
+    for (recipient, _) in &examined.facts.members {
+        if let Some(new) = ids.get(Of::Recipient, *recipient) {
+            *expected.entry(new).or_default() += 1;
+        }
+    }
+    let statement = "SELECT recipient_id::int8, count(*) FROM zerver_subscription
+                     WHERE xmin = pg_current_xact_id()::xid GROUP BY 1";
+    let rows = client.query(statement, &[]).map_err(|failure| error("count the subscriptions", failure))?;
+    let mut wrong = Vec::new();
+    for row in rows {
+        let (recipient, count): (i64, i64) = (column(&row, 0)?, column(&row, 1)?);
+        let of_export = expected.remove(&recipient).unwrap_or(0);
+        // The bots of a new server come with it.
+        let is_of_export = ids.ranges(Of::Recipient).any(|range| range.contains(&recipient));
+        if is_of_export && of_export != count {
+            wrong.push((recipient, format!("{count}, and {of_export} in the export")));
+        }
+    }
+    wrong
+        .extend(expected.into_iter().map(|(recipient, count)| (recipient, format!("none, and {count} in the export"))));
+    wrong.sort_unstable();
+    wrong.truncate(3);
+    Ok(wrong)
+}
+
 /// Checks what was written.
 ///
 /// # Errors
@@ -77,17 +143,24 @@ pub(super) fn check(client: &mut Client, examined: &Examined, ids: &Ids, realm: 
     client.batch_execute("SET LOCAL enable_nestloop = off").map_err(failed)?;
     let mut reasons = Vec::new();
     let mut wrong = |object: &str, message: String| reasons.push(Finding::error("import-wrong", object, message));
-    let mut expected: BTreeMap<&str, u64> = BTreeMap::new();
-    for (list, count) in examined.facts.counts.values().chain([&examined.message_counts]).flatten() {
-        *expected.entry(list).or_default() += count;
-    }
+    let mut written: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for Loaded { list, rows, left_out, .. } in loaded {
-        if let Some(&count) = expected.get(list.as_str()).filter(|count| **count != rows + left_out) {
+        let (all, all_left_out) = written.entry(list).or_default();
+        (*all, *all_left_out) = (*all + rows, *all_left_out + left_out);
+    }
+    for (list, count) in expected(examined) {
+        let (rows, left_out) = written.get(list).copied().unwrap_or_default();
+        if rows + left_out != count {
             wrong(list, format!("{rows} rows were written and {left_out} left out, the export has {count}"));
         }
     }
+    for (recipient, count) in subscriptions(client, examined, ids)? {
+        wrong("zerver_subscription", format!("recipient {recipient} has {count}"));
+    }
     for (table, what, statement) in WRONG {
-        let found = client.query(&format!("{statement} LIMIT 3"), &[&realm]).map_err(failed)?;
+        // Some ids are of four bytes, some of eight.
+        let some = format!("SELECT id::int8 FROM ({statement}) wrong (id) LIMIT 3");
+        let found = client.query(&some, &[&realm]).map_err(failed)?;
         if !found.is_empty() {
             let rows: Vec<String> =
                 found.iter().map(|row| Ok(column::<i64>(row, 0)?.to_string())).collect::<Result<_>>()?;

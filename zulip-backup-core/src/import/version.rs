@@ -25,12 +25,21 @@ pub(super) fn compare(client: &mut Client, export: Option<&Migrations>, zulip_ve
         return Ok(findings);
     };
     let server = MigrationStatus::read(client, zulip_version)?;
-    Ok(differences(&export.migrations_by_app, &server.migrations_by_app))
+    let fitting = format!(
+        "export and import have to be of one release, and the export says it is of Zulip {}, this server is of {zulip_version}: \
+         import into a server of the export's, or bring both to the same one and export again",
+        export.zulip_version.as_deref().unwrap_or("a version that it does not name"),
+    );
+    Ok(differences(&export.migrations_by_app, &server.migrations_by_app, &fitting))
 }
+
+/// How many migrations of an app are named that one side has alone: as many as a release has, and more.
+const MOST_NAMES: usize = 100;
 
 type Status = BTreeMap<String, Vec<String>>;
 
-fn differences(export: &Status, server: &Status) -> Findings {
+/// `fitting` says what would fit.
+fn differences(export: &Status, server: &Status, fitting: &str) -> Findings {
     let mut findings = Findings::default();
     let apps: BTreeSet<&String> = export.keys().chain(server.keys()).collect();
     for app in apps {
@@ -60,8 +69,8 @@ fn differences(export: &Status, server: &Status) -> Findings {
         let (of_export, of_server) = (applied(of_export), applied(of_server));
         let only = |a: &BTreeSet<&str>, b: &BTreeSet<&str>| {
             let mut names: Vec<&str> = a.difference(b).copied().collect();
-            let more = names.len().saturating_sub(5);
-            names.truncate(5);
+            let more = names.len().saturating_sub(MOST_NAMES);
+            names.truncate(MOST_NAMES);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             (!names.is_empty()).then(|| format!("{}{more}", names.join(", ")))
         };
@@ -75,8 +84,7 @@ fn differences(export: &Status, server: &Status) -> Findings {
             }
         };
         findings.push(if EXPORTED.contains(&app.as_str()) {
-            Finding::error("migrations-differ", app, message)
-                .with_hint("bring both servers to the same Zulip release: export and import have to be of one")
+            Finding::error("migrations-differ", app, message).with_hint(fitting)
         } else {
             Finding::warning("migrations-differ", app, format!("{message}; no table of this app is in an export"))
         });
@@ -118,13 +126,14 @@ mod tests {
             ("otp_totp", &["[X] 0001_initial", "[X] 0002_more"]),
             ("confirmation", &["[X] 0001_initial"]),
         ]);
-        let findings = differences(&export, &same);
+        let findings = differences(&export, &same, "fits");
         assert_eq!(findings.at_least(Severity::Error), 0, "{:?}", findings.list);
         assert_eq!(findings.list.len(), 1);
         let ahead = status(&[("zerver", &["[X] 0001_squashed_0569", "[X] 0698_y"])]);
-        let findings = differences(&export, &ahead);
+        let findings = differences(&export, &ahead, "fits");
         let error = findings.list.iter().find(|finding| finding.severity == Severity::Error).unwrap();
         assert!(error.message.contains("0697_x") && error.message.contains("has others: 0698_y"), "{error}");
+        assert_eq!(error.hint.as_deref(), Some("fits"));
         assert_eq!(findings.count("app-missing"), 2);
     }
 }

@@ -33,6 +33,11 @@ pub(super) struct Failure {
 }
 
 impl ConnectOptions {
+    /// Whether the server is reached over a socket, so is on this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        self.hosts.is_empty() || self.hosts.iter().all(|host| host.starts_with('/'))
+    }
+
     /// Connects to the first host that answers, as `application` in the server's activity view.
     ///
     /// Hosts, TLS, password file and certificates are treated as libpq does. With [`run_as`](Self::run_as) a socket is

@@ -107,7 +107,7 @@ impl Admin {
 
     /// Whether the server is reached over a socket, so is on this machine.
     pub(super) fn is_local(&self) -> bool {
-        self.options.hosts.is_empty() || self.options.hosts.iter().all(|host| host.starts_with('/'))
+        self.options.is_local()
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Facts {
     groups_without_recipient: Vec<i64>,
     /// What tables take only once.
     uniques: Uniques,
+    /// How many users have powers over the whole server they are on.
+    pub(crate) with_powers: u64,
     /// Users' UUIDs, which only converters say.
     pub(crate) uuids: Vec<String>,
     /// Recipients of the bots that all organisations share.
@@ -124,6 +126,9 @@ const OVERRIDES: [&str; 5] = [
     "email_notifications",
     "wildcard_mentions_notify",
 ];
+/// Powers over a whole server.
+const POWERS: [&str; 5] =
+    ["is_staff", "is_superuser", "can_forge_sender", "can_create_users", "can_change_user_emails"];
 /// `zerver_customprofilefield.field_type` of a list of users.
 const USER_FIELD: i64 = 6;
 /// Audit-log events that everybody may see: subscriptions.
@@ -167,6 +172,7 @@ impl Facts {
 
     fn user(&mut self, row: &RowParser<'_>, id: i64, standing: Standing) {
         let flag = |key: &str| row.boolean(key).unwrap_or(false);
+        self.with_powers += u64::from(POWERS.into_iter().any(flag));
         let user = User {
             standing,
             email: row.text("email").unwrap_or_default().to_owned(),

@@ -43,6 +43,13 @@ pub(super) fn count(values: &mut HashMap<i64, Uses>, value: i64, row: i64) {
     values.entry(value).or_insert(Uses { row, count: 0 }).count += 1;
 }
 
+impl Uses {
+    /// By how many rows.
+    pub(crate) fn count(self) -> u64 {
+        self.count
+    }
+}
+
 impl Links {
     /// Notes what a row refers to.
     pub(super) fn row(&mut self, row: &RowParser<'_>, id: i64) {
@@ -88,7 +95,7 @@ impl Links {
     }
 
     /// The values of a key.
-    pub(super) fn values(&self, list: &str, key: &str) -> impl Iterator<Item = (i64, Uses)> {
+    pub(crate) fn values(&self, list: &str, key: &str) -> impl Iterator<Item = (i64, Uses)> {
         let link = self.columns.get(&(list.to_owned(), key.to_owned()));
         link.into_iter().flat_map(|link| link.values.iter().map(|(&value, &uses)| (value, uses)))
     }

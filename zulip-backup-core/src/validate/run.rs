@@ -15,7 +15,6 @@ use crate::validate::messages::{Judge, Seen, broken};
 use crate::validate::read::{self, Base, TASK};
 use crate::validate::records::Records;
 use crate::validate::rules::Rules;
-use crate::validate::sidecars::Migrations;
 use crate::validate::{
     KindFrom, ValidateOptions, ValidateReport, bots, consistency, counts, privacy, records, sidecars, single,
 };
@@ -39,7 +38,6 @@ pub(crate) struct Examined {
     pub(crate) schema: &'static ExportSchema,
     pub(crate) facts: Facts,
     pub(crate) records: HashMap<&'static str, Records>,
-    pub(crate) migrations: Option<Migrations>,
     /// Ids of the messages.
     pub(crate) messages: IdSet,
     /// Rows of the files with messages, by their lists.
@@ -166,14 +164,7 @@ fn all(
     for (list, count) in seen_counts.into_values().flatten() {
         *message_counts.entry(list).or_default() += count;
     }
-    Ok(Some(Examined {
-        schema,
-        facts,
-        records,
-        migrations: sidecars.migrations,
-        messages: seen.messages,
-        message_counts,
-    }))
+    Ok(Some(Examined { schema, facts, records, messages: seen.messages, message_counts }))
 }
 
 /// Whether one of Zulip's converters made it, of another service's data. A Zulip server writes both of these.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::package::Kind;
+use crate::package::{Kind, Package};
 use crate::rows::Strict;
 use crate::schema::ExportSchema;
 use crate::{Error, ErrorKind, Finding, Findings, Result};
@@ -19,6 +19,14 @@ pub(crate) struct Migrations {
     #[serde(default)]
     pub(crate) zulip_version: Option<String>,
     pub(crate) migrations_by_app: BTreeMap<String, Vec<String>>,
+}
+
+impl Migrations {
+    /// Those of an export, where it has any that can be read.
+    pub(crate) fn read(package: &Package) -> Result<Option<Self>> {
+        let bytes = package.read_member("migration_status.json", SMALL)?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
 }
 
 /// The small files, as far as they were there and could be read.
@@ -89,8 +97,10 @@ pub(super) fn declaration(migrations: Option<&Migrations>) -> Result<&'static Ex
         expected.after,
         expected.before.as_ref().map(|before| format!(" to before {before}")).unwrap_or_default(),
     );
-    Err(Error::new(ErrorKind::Incompatible, message)
-        .with_hint("use a release of this program that knows the export's Zulip version"))
+    Err(Error::new(ErrorKind::Incompatible, message).with_hint(format!(
+        "exports of Zulip {} can be read; use a release of this program that knows {version}",
+        schema.zulip_versions.join(", ")
+    )))
 }
 
 /// What kind of export it is.

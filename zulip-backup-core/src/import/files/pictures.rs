@@ -7,7 +7,7 @@ use crate::import::attachments::Picture;
 use crate::import::files::{Copied, Lacks, Target, What};
 use crate::package::{Member, read_small};
 use crate::uploads::Staging;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 impl Target {
     /// Writes a file, and what is made of it.
@@ -19,16 +19,14 @@ impl Target {
     ) -> Result<Copied> {
         let mut copied = Copied { files: 1, ..Copied::default() };
         match &self.what {
-            What::Plain => {
-                staging.put(self.store, &self.key, content)?;
-            }
+            What::Plain => self.put(member, content, staging)?,
             What::Attachment { id, path_id, content_type } => {
-                staging.put(self.store, &self.key, content)?;
+                self.put(member, content, staging)?;
                 self.look(*id, path_id, content_type, staging, &mut copied)?;
             }
             // Larger ones cannot come from any server; they are kept, and nothing is made of them.
             What::Avatar { .. } | What::Emoji { .. } if member.size > MAX_ORIGINAL => {
-                staging.put(self.store, &self.key, content)?;
+                self.put(member, content, staging)?;
                 copied.noticed("picture-bad", member, format!("has {} bytes: nothing is made of it", member.size));
             }
             What::Avatar { user, name, lacks } => {
@@ -63,6 +61,16 @@ impl Target {
             }
         }
         Ok(copied)
+    }
+
+    /// Writes the file, all of it.
+    fn put(&self, member: &Member, content: &mut dyn Read, staging: &dyn Staging) -> Result<()> {
+        let bytes = staging.put(self.store, &self.key, content)?;
+        if bytes == member.size {
+            return Ok(());
+        }
+        let message = format!("{} has {bytes} bytes, and had {}: the export has changed", member.name, member.size);
+        Err(Error::new(ErrorKind::Damaged, message).with_path(&member.name))
     }
 
     fn emoji(
