@@ -153,6 +153,38 @@ fn what_is_damaged_or_of_another_version_is_refused() {
     assert_eq!(rows(&stage), before);
 }
 
+#[test]
+fn flags_do_what_they_say() {
+    let stage = Stage::new();
+    stage.json(&stage.old, 0, &["export", "-r", "acme", "--output", "acme"]);
+    let path = stage.dir.join("acme/realm.json");
+    let mut realm: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    realm["zerver_userprofile"][0]["is_superuser"] = true.into();
+    std::fs::write(&path, realm.to_string()).unwrap();
+    let refused = stage.json(&stage.new, 3, &["import", "www", "acme"]);
+    assert_eq!(codes(&refused), ["subdomain-reserved"]);
+    let powers = |subdomain: &str| {
+        let mut client = stage.new.database().connect("test").unwrap();
+        let query = "SELECT count(*) FROM zulip.zerver_userprofile u JOIN zulip.zerver_realm r ON r.id = u.realm_id
+                     WHERE u.is_superuser AND r.string_id = $1";
+        client.query_one(query, &[&subdomain]).unwrap().get::<_, i64>(0)
+    };
+    let flags = ["--allow-reserved-subdomain", "--trust-server-powers"];
+    stage.json(&stage.new, 1, &[&["import", "www", "acme"], &flags[..]].concat());
+    assert_eq!(powers("www"), 1);
+    // At the root domain, and as another organisation.
+    let mut client = stage.new.database().connect("test").unwrap();
+    client.batch_execute("UPDATE zulip.zerver_realm SET string_id = 'was-there' WHERE string_id = ''").unwrap();
+    realm["zerver_realm"][0]["uuid"] = "0d9f5c1e-3f1b-4c3e-9f0a-2f6d5a1b7c11".into();
+    std::fs::write(&path, realm.to_string()).unwrap();
+    let plan = stage.json(&stage.new, 0, &["import", "", "acme", "--dry-run"]);
+    let told = |plan: &Value| plan["findings"].to_string().contains("powers over the whole server");
+    assert!(told(&plan), "{plan}");
+    stage.json(&stage.new, 1, &["import", "", "acme"]);
+    assert_eq!(powers(""), 0);
+    assert_eq!(stage.json(&stage.new, 0, &["realm", "show", ""])["string_id"], "");
+}
+
 /// The report ends with commands. They are to be typed as they stand.
 #[test]
 fn what_is_to_be_done_next_can_be_done() {

@@ -28,7 +28,7 @@ impl fmt::Display for Severity {
 
 /// One thing noticed about one object, in a form that programs can rely on.
 ///
-/// `code` is a stable kebab-case word; the words in use are listed in `docs/format.md`. `object` names the member,
+/// `code` is a stable kebab-case word; the words in use are listed in `docs/findings.md`. `object` names the member,
 /// path, table or setting; `message` says what is wrong with it, with both values; `hint` says what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {

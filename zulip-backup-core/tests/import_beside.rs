@@ -129,6 +129,7 @@ fn organisations_whose_ids_are_the_same_stay_as_they_are() {
             {
                 user[power] = true.into();
             }
+            user["rate_limits"] = "1:1000000".into();
         }
     });
     let files = |stage: &Stage| stage::read(&stage.host.uploads_dir());
@@ -151,7 +152,7 @@ fn organisations_whose_ids_are_the_same_stay_as_they_are() {
         let new = after.keys().filter(|name| !before.contains_key(*name));
         let strange: Vec<&String> = new.filter(|name| !name.contains(&format!("/{}/", report.realm_id))).collect();
         assert!(strange.is_empty(), "{way}: {strange:?}");
-        let powers = "SELECT count(*) FROM zerver_userprofile WHERE realm_id = $1 AND (is_staff OR is_superuser
+        let powers = "SELECT count(*) FROM zerver_userprofile WHERE realm_id = $1 AND (is_staff OR is_superuser OR rate_limits <> ''
                           OR can_forge_sender OR can_create_users OR can_change_user_emails)";
         let realm = i32::try_from(report.realm_id).unwrap();
         assert_eq!(client.query_one(powers, &[&realm]).unwrap().get::<_, i64>(0), 0, "{way}");

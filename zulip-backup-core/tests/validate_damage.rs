@@ -1,4 +1,4 @@
-//! The damage matrix: one fault in a sound export, and exactly the findings that name it.
+//! The damage matrix: one fault in a sound export, and exactly the findings that name it. An import is refused for each.
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a test
 
 #[path = "damage/consent.rs"]
@@ -11,13 +11,16 @@ mod full;
 mod hands;
 #[path = "damage/public.rs"]
 mod public;
+#[path = "support/same.rs"]
+mod same;
 
 use std::collections::BTreeSet;
 
 use exports::{Copy, Stage, codes};
-use zulip_backup_core::Silent;
 use zulip_backup_core::export::Kind;
+use zulip_backup_core::import::{ImportOptions, plan};
 use zulip_backup_core::validate::{ValidateOptions, validate};
+use zulip_backup_core::{Findings, Severity, Silent};
 
 /// What is done to an export.
 type Damage = fn(&Copy);
@@ -34,6 +37,9 @@ fn judge(stage: &Stage, kind: Kind, damages: Matrix) {
         let report = validate(&copy.path, &ValidateOptions::default().jobs(2), &Silent).unwrap();
         let expected: BTreeSet<&str> = expected.iter().copied().collect();
         let found = codes(&report.findings);
+        if let Err(missed) = refused(stage, &copy, &report.findings) {
+            wrong.push(format!("{kind}, {name}: {missed}"));
+        }
         if found != expected {
             let first = report.findings.list.first().map(ToString::to_string).unwrap_or_default();
             wrong.push(format!("{kind}, {name}: expected {expected:?}, found {found:?}: {first}"));
@@ -42,10 +48,28 @@ fn judge(stage: &Stage, kind: Kind, damages: Matrix) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Whether the plan of an import says of everything that is wrong that it is.
+fn refused(stage: &Stage, copy: &Copy, findings: &Findings) -> Result<(), String> {
+    let errors = findings.list.iter().filter(|finding| finding.severity == Severity::Error);
+    let site = stage.host.as_ref().unwrap().site().unwrap();
+    let error = plan(&site, &copy.path, &ImportOptions::to("copy").jobs(2), &Silent).map(drop).unwrap_err();
+    let said = error.reasons();
+    let mut missed = errors.filter(|finding| !said.contains(finding));
+    match missed.next() {
+        Some(finding) => Err(format!("an import does not mind {finding}: {}", error.chain())),
+        // The organisation is there itself.
+        None if said.is_empty() => Err(format!("an import has no reasons: {}", error.chain())),
+        None => Ok(()),
+    }
+}
+
 #[test]
 fn every_damage_has_its_name() {
     let stage = Stage::with_sample(2500);
+    let mut client = stage.host.as_ref().unwrap().database().connect("test").unwrap();
+    let before = same::checksums(&mut client);
     judge(&stage, Kind::Full, full::MATRIX);
     judge(&stage, Kind::FullWithConsent, consent::MATRIX);
     judge(&stage, Kind::Public, public::MATRIX);
+    assert_eq!(same::checksums(&mut client), before);
 }

@@ -18,11 +18,11 @@ pub(super) struct Making<'a> {
     /// The new organisation's id.
     pub(super) realm: i64,
     pub(super) subdomain: &'a str,
-    /// Whether the organisation keeps its name.
     /// How far texts follow the new ids.
     pub(super) links: Links,
     pub(super) rewriter: Rewriter<'a>,
     pub(super) own: OwnAttachments,
+    /// Whether the organisation keeps its name.
     pub(super) keep_name: bool,
     /// Whether users keep powers over the whole server.
     pub(super) trust_server_powers: bool,

@@ -13,7 +13,7 @@ use crate::{Error, ErrorKind, Result};
 /// Makes a column's value.
 pub(super) type Make = for<'r> fn(&'r Making<'_>, &'r RowParser<'_>) -> Result<Value<'r>>;
 
-const RULES: [(&str, &str, Make); 38] = [
+const RULES: [(&str, &str, Make); 39] = [
     ("zerver_realm", "name", |making, row| Ok(realm_name(making, row))),
     ("zerver_realm", "string_id", |making, _| Ok(Value::text(making.subdomain))),
     ("zerver_realm", "uuid", |_, row| kept_or(row, "uuid", random::uuid)),
@@ -42,6 +42,7 @@ const RULES: [(&str, &str, Make); 38] = [
     ("zerver_userprofile", "can_forge_sender", |making, row| Ok(power(making, row, "can_forge_sender"))),
     ("zerver_userprofile", "can_create_users", |making, row| Ok(power(making, row, "can_create_users"))),
     ("zerver_userprofile", "can_change_user_emails", |making, row| Ok(power(making, row, "can_change_user_emails"))),
+    ("zerver_userprofile", "rate_limits", |making, row| Ok(limits(making, row))),
     ("zerver_userprofile", "last_active_message_id", |making, row| Ok(up_to(making, row, "last_active_message_id"))),
     ("zerver_stream", "rendered_description", |making, row| Ok(texts::description(making, row))),
     // Known when the messages are.
@@ -124,6 +125,11 @@ fn realm_name<'r>(making: &'r Making<'_>, row: &'r RowParser<'_>) -> Value<'r> {
 /// A power over the whole server. Who wrote the file must not hand it out.
 fn power<'r>(making: &Making<'_>, row: &'r RowParser<'_>, key: &str) -> Value<'r> {
     if making.trust_server_powers { kept(row, key) } else { Value::Bool(false) }
+}
+
+/// How often a user may ask the server for something, where that is not the server's own measure.
+fn limits<'r>(making: &Making<'_>, row: &'r RowParser<'_>) -> Value<'r> {
+    if making.trust_server_powers { kept(row, "rate_limits") } else { Value::text("") }
 }
 
 /// The id of a message up to which something was true.

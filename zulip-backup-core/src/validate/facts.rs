@@ -283,6 +283,11 @@ impl Facts {
             }
             "zerver_realmemoji" => {
                 if let Some(name) = row.text("file_name") {
+                    if name.contains('/') || matches!(name, "" | "." | "..") {
+                        let object = format!("realm.json zerver_realmemoji {id}");
+                        let message = format!("file_name is {name:?}, which is no name of a file");
+                        self.findings.push(Finding::error("hostile-name", object, message));
+                    }
                     self.emoji_files.insert(name.to_owned(), id);
                 }
             }

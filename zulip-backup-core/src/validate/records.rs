@@ -248,6 +248,12 @@ fn one(directory: &str, record: &Record, facts: &Facts, listing: &Listing, findi
             Some(_) => {}
         }
     }
+    if let Some(name) = record.file_name.as_ref().filter(|name| !facts.emoji_files.contains_key(*name))
+        && directory == "emoji"
+        && !facts.converted
+    {
+        error("record-differs", format!("is of the emoji's file {name:?}, which no row has"));
+    }
     let known = match directory {
         "uploads" => facts.attachments.contains_key(&record.path),
         // Converters keep the file under the emoji's name, and say in the record how it is to be called.

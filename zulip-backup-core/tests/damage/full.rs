@@ -319,6 +319,18 @@ pub const MATRIX: Matrix = &[
         ],
     ),
     (
+        "an emoji leads out of the emoji",
+        |x| {
+            x.row("realm.json", "zerver_realmemoji", any, |row| row["file_name"] = "../../../1.png".into());
+        },
+        &["hostile-name", "record-differs", "file-unjustified"],
+    ),
+    (
+        "an emoji's record is of another file",
+        |x| record(x, "emoji", |row| row["file_name"] = "another.png".into()),
+        &["record-differs"],
+    ),
+    (
         "a number that no column takes",
         |x| x.row("realm.json", "zerver_reaction", any, |row| row["user_profile"] = json!(1e30)),
         &["value-type"],

@@ -54,18 +54,20 @@ fn tar(arguments: &[&str]) {
 pub struct Stage {
     _temp: tempfile::TempDir,
     pub dir: Utf8PathBuf,
+    /// The server that the exports are of, where they are a sample's.
+    pub host: Option<SampleHost>,
 }
 
 impl Stage {
     pub fn new() -> Self {
         let temp = tempfile::tempdir().unwrap();
         let dir = Utf8PathBuf::from_path_buf(temp.path().to_owned()).unwrap();
-        Self { _temp: temp, dir }
+        Self { _temp: temp, dir, host: None }
     }
 
     /// Exports of all kinds of the sample server's largest organisation, at `full`, `full-with-consent` and `public`.
     pub fn with_sample(messages: u64) -> Self {
-        let stage = Self::new();
+        let mut stage = Self::new();
         let root = stage.dir.join("host");
         std::fs::create_dir(&root).unwrap();
         let options = SampleOptions { messages, ..SampleOptions::default() };
@@ -88,6 +90,7 @@ impl Stage {
             let options = ExportOptions::of(&realm.string_id).output(stage.of(kind)).kind(kind).jobs(2);
             plan(&site, &ExportOptions { force: true, ..options }).unwrap().execute(&Silent).unwrap();
         }
+        stage.host = Some(host);
         stage
     }
 
