@@ -12,6 +12,8 @@ CARGO_TARGET_DIR := $(CURDIR)/$(CARGO_TARGET_DIR)
 endif
 # Seconds that each fuzz target runs.
 FUZZ_SECONDS ?= 60
+# How often imports are killed in each way; half as often for each way to lose the server, and on a full disk.
+KILLS ?= 40
 # An assignment in front of a command would hide that nothing was found.
 WITH_POSTGRES = ZULIP_BACKUP_PG_BIN=$$(scripts/find-postgres); export ZULIP_BACKUP_PG_BIN;
 # Tests send signals to the command, and what a shell in the background ignores its children ignore too.
@@ -60,6 +62,10 @@ test-python: ## build the wheel (unoptimised), check its types, run pytest; ARGS
 	"$$python" -m mypy --cache-dir "$$CARGO_TARGET_DIR/mypy" tests; \
 	"$$python" -m mypy.stubtest --mypy-config-file pyproject.toml zulip_backup; \
 	$(SIGNALS) "$$python" -m pytest -p no:cacheprovider $(ARGS)
+
+.PHONY: kill
+kill: ## end imports at hundreds of moments: killed, without their server, on a full disk
+	$(WITH_POSTGRES) IMPORT_KILLS=$(KILLS) $(SIGNALS) $(CARGO) test --locked --package zulip-backup-core --test import_kill
 
 .PHONY: demo
 demo: ## show the whole way of a sample server: back up, verify, restore

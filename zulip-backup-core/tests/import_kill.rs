@@ -8,8 +8,12 @@ mod same;
 mod stage;
 
 use std::collections::BTreeMap;
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -116,6 +120,11 @@ impl Scene {
         took
     }
 
+    fn is_there(&self) -> bool {
+        let there = "SELECT count(*) FROM zerver_realm WHERE string_id = 'copy'";
+        self.stage.client().query_one(there, &[]).unwrap().get::<_, i64>(0) == 1
+    }
+
     /// Takes the imported organisation out again.
     fn remove(&self) {
         let site = self.stage.host.site().unwrap();
@@ -150,6 +159,12 @@ fn import(site: &Site, export: &Utf8Path, way: Way) -> Result<ImportReport> {
     plan.execute(&Silent)
 }
 
+fn site(root: &Utf8Path, database: ConnectOptions) -> Site {
+    let none: [(&str, &str); 0] = [];
+    let options = SiteOptions::default().root(root);
+    Site::builder().options(options).environment(Environment::from_pairs(none)).database(database).build().unwrap()
+}
+
 /// What is killed: this binary again, with this test only.
 #[test]
 #[ignore = "run by the others in a process of its own"]
@@ -157,13 +172,7 @@ fn child() {
     let Ok(flags) = std::env::var("IMPORT_TEST_FLAGS") else { return };
     let (root, database) = flags.split_once('\n').unwrap();
     let database = ConnectOptions::parse(database.strip_prefix("--database-url=").unwrap()).unwrap();
-    let none: [(&str, &str); 0] = [];
-    let site = Site::builder()
-        .options(SiteOptions::default().root(root.strip_prefix("--root=").unwrap()))
-        .environment(Environment::from_pairs(none))
-        .database(database)
-        .build()
-        .unwrap();
+    let site = site(root.strip_prefix("--root=").unwrap().into(), database);
     let way = WAYS[std::env::var("IMPORT_TEST_WAY").unwrap().parse::<usize>().unwrap()];
     import(&site, std::env::var("IMPORT_TEST_EXPORT").unwrap().as_str().into(), way).unwrap();
 }
@@ -185,8 +194,7 @@ fn whenever_it_is_killed_nothing_is_left() {
             let status = child.wait().unwrap();
             scene.settled();
             // Killed behind its last step, it is whole.
-            let there = "SELECT count(*) FROM zerver_realm WHERE string_id = 'copy'";
-            if status.success() || scene.stage.client().query_one(there, &[]).unwrap().get::<_, i64>(0) == 1 {
+            if status.success() || scene.is_there() {
                 late += 1;
                 settle(&scene);
                 scene.remove();
@@ -207,45 +215,128 @@ fn settle(scene: &Scene) {
     assert_eq!(scene.plan().unwrap_err().kind(), ErrorKind::Refused);
 }
 
+/// How an import loses its server.
+#[derive(Clone, Copy, Debug)]
+enum Loss {
+    /// The server's process is asked to end.
+    Terminated,
+    /// It is killed: all others of the server end with it, and it recovers from its log.
+    Killed,
+    /// Only the connection is gone.
+    Cut,
+}
+
+impl Loss {
+    /// Whether there was an import to lose it.
+    fn come(self, scene: &Scene, wire: &Wire) -> bool {
+        let mut client = scene.stage.client();
+        match self {
+            Self::Terminated => terminate(&mut client),
+            Self::Killed => process(&mut client).is_some_and(|pid| {
+                // The answer does not come any more.
+                let program = format!("COPY (SELECT) TO PROGRAM 'cat > /dev/null; kill -9 {pid}'");
+                let _ = client.batch_execute(&program);
+                true
+            }),
+            Self::Cut => process(&mut client).is_some() && wire.cut(),
+        }
+    }
+}
+
 #[test]
-fn a_lost_server_process_leaves_nothing() {
+fn a_lost_server_leaves_nothing() {
     let scene = Scene::new();
     let before = scene.state();
     let mut random = Xoshiro256PlusPlus::seed_from_u64(5);
-    let mut client = scene.stage.client();
-    for way in WAYS {
-        scene.import(way).unwrap();
-        scene.remove();
-        let mut lost = 0;
-        for attempt in 0..tries() * 20 {
-            if lost == tries() {
-                break;
-            }
+    let tries = tries().div_ceil(2);
+    for (way, loss) in WAYS.into_iter().flat_map(|way| LOSSES.map(|loss| (way, loss))) {
+        let wire = Wire::to(&scene);
+        let (mut lost, mut attempt) = (0, 0);
+        while lost < tries {
+            attempt += 1;
+            assert!(attempt < tries * 20, "{way}, {loss:?}: {lost} of {attempt} imports lost their server");
             let moment = Duration::from_millis(random.next_u64() % 700);
             let ended = std::thread::scope(|scope| {
-                let import = scope.spawn(|| scene.import(way));
+                let import = scope.spawn(|| import(&wire.site(&scene), &scene.export, way));
                 std::thread::sleep(moment);
-                while !import.is_finished() && !terminate(&mut client) {
+                while !import.is_finished() && !loss.come(&scene, &wire) {
                     std::thread::sleep(Duration::from_millis(2));
                 }
                 import.join().unwrap()
             });
-            match ended {
-                Ok(_) => scene.remove(),
-                Err(error) => {
-                    lost += 1;
-                    // Who reads hears the server's last words; who writes finds the connection gone, and has the hint.
-                    let text = format!("{} ({})", error.chain(), error.hint().unwrap_or_default());
-                    let told = ["terminat", "connection was lost"].iter().any(|word| text.contains(word));
-                    assert!(error.kind() == ErrorKind::Postgres && told, "{text}");
-                }
+            scene.recovered();
+            if let Err(error) = &ended {
+                // Who reads hears the server's last words; who writes finds the connection gone, and has the hint.
+                let text = format!("{} ({})", error.chain(), error.hint().unwrap_or_default());
+                let told = ["terminat", "connection was lost"].iter().any(|word| text.contains(word));
+                assert!(error.kind() == ErrorKind::Postgres && told, "{way}, {loss:?}: {text}");
             }
-            scene.nothing_happened(&before, &format!("{way}, attempt {attempt}, lost after {moment:?}"));
+            scene.settled();
+            // Lost behind the commit, it is whole: the error says where to look.
+            if scene.is_there() {
+                if ended.is_err() {
+                    settle(&scene);
+                }
+                scene.remove();
+            } else {
+                assert!(ended.is_err(), "{way}, {loss:?}: it is said to be done, and is not there");
+                lost += 1;
+            }
+            scene.nothing_happened(&before, &format!("{way}, {loss:?} after {moment:?}"));
         }
-        assert_eq!(lost, tries());
     }
     scene.import(Way::FirstImport).unwrap();
 }
+
+const LOSSES: [Loss; 3] = [Loss::Terminated, Loss::Killed, Loss::Cut];
+
+/// A way to the server that can be cut.
+struct Wire {
+    dir: tempfile::TempDir,
+    ends: Arc<Mutex<Vec<UnixStream>>>,
+}
+
+impl Wire {
+    fn to(scene: &Scene) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(dir.path().join(SOCKET)).unwrap();
+        let server = PathBuf::from(&scene.stage.host.database().hosts[0]).join(SOCKET);
+        let ends = Arc::new(Mutex::new(Vec::new()));
+        let known = Arc::clone(&ends);
+        // It ends with the test.
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let (Ok(client), Ok(server)) = (client, UnixStream::connect(&server)) else { continue };
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Both);
+                    });
+                }
+                known.lock().unwrap().extend([client, server]);
+            }
+        });
+        Self { dir, ends }
+    }
+
+    fn site(&self, scene: &Scene) -> Site {
+        let mut database = scene.stage.host.database();
+        database.hosts = vec![self.dir.path().to_str().unwrap().to_owned()];
+        site(scene.stage.host.root(), database)
+    }
+
+    fn cut(&self) -> bool {
+        let ends = std::mem::take(&mut *self.ends.lock().unwrap());
+        for end in &ends {
+            let _ = end.shutdown(Shutdown::Both);
+        }
+        !ends.is_empty()
+    }
+}
+
+/// What the server's socket is called.
+const SOCKET: &str = ".s.PGSQL.5432";
 
 /// What fails when everything is written.
 #[test]
@@ -407,9 +498,9 @@ fn a_disk_that_fills_at_any_moment_leaves_nothing() {
     scene.import(Way::FirstImport).unwrap();
 }
 
-/// What is packed small and is large, or has no end, is refused by the check; nothing is written.
+/// What is packed small and is large, has no end or is cut off, is refused by the check; nothing is written.
 #[test]
-fn a_bomb_is_refused_before_anything_is_written() {
+fn a_bomb_or_half_a_tarball_is_refused_before_anything_is_written() {
     let scene = Scene::new();
     let before = scene.state();
     let tarball = scene.stage.dir.join("bomb.tar.gz");
@@ -432,6 +523,15 @@ fn a_bomb_is_refused_before_anything_is_written() {
         assert_eq!(scene.state(), before, "{name}");
     }
     stage::pack(&scene.export, &tarball);
+    let whole = std::fs::read(&tarball).unwrap();
+    for part in [whole.len() / 3, whole.len() - 1] {
+        std::fs::write(&tarball, &whole[..part]).unwrap();
+        let error = planned(&scene.stage.host.site().unwrap(), &tarball).unwrap_err();
+        let codes: Vec<&str> = error.reasons().iter().map(|reason| reason.code.as_str()).collect();
+        assert!(error.kind() == ErrorKind::Damaged && codes.contains(&"truncated"), "{part}: {codes:?}");
+        assert_eq!(scene.state(), before, "{part}");
+    }
+    std::fs::write(&tarball, whole).unwrap();
     import(&scene.stage.host.site().unwrap(), &tarball, Way::FirstImport).unwrap();
 }
 
