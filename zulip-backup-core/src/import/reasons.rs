@@ -93,7 +93,10 @@ pub(super) fn look(
     }
     let schema = ExportSchema::latest()?;
     reasons.of_versions(compare_live(client, schema)?.findings);
-    reasons.of_versions(version::compare(client, known.migrations, &site.version()?.version)?.list);
+    // Where there are none, the check has said so.
+    if let Some(migrations) = known.migrations {
+        reasons.of_versions(version::compare(client, migrations, &site.version()?.version)?.list);
+    }
     reasons.of_server(rights(client, schema)?);
     let facts = known.examined.map(|examined| &examined.facts);
     reasons.of_server(collisions::find(client, site, options, known.row, facts)?.list);

@@ -111,11 +111,11 @@ fn next_steps(plan: &ImportPlan, commands: Vec<String>) -> Vec<NextStep> {
             None,
         ),
         step(
-            "have everybody choose a password: nobody has one here",
+            "have everybody choose a password, as the user zulip: nobody has one here",
             Some(format!("{manage} send_password_reset_email -r {realm} --all-users")),
         ),
         step(
-            "register the server for mobile push notifications, unless it is",
+            "register the server for mobile push notifications, as the user zulip, unless it is",
             Some(format!("{manage} register_server")),
         ),
         step("give bots and integrations their new API keys, and webhooks their new addresses", None),

@@ -18,12 +18,7 @@ const HOSTED: [&str; 2] = ["zilencer", "corporate"];
 ///
 /// # Errors
 /// What the database answers.
-pub(super) fn compare(client: &mut Client, export: Option<&Migrations>, zulip_version: &str) -> Result<Findings> {
-    let Some(export) = export else {
-        let mut findings = Findings::default();
-        findings.push(Finding::error("file-missing", "migration_status.json", "is not in the export"));
-        return Ok(findings);
-    };
+pub(super) fn compare(client: &mut Client, export: &Migrations, zulip_version: &str) -> Result<Findings> {
     let server = MigrationStatus::read(client, zulip_version)?;
     let fitting = format!(
         "export and import have to be of one release, and the export says it is of Zulip {}, this server is of {zulip_version}: \

@@ -225,6 +225,9 @@ struct Value<'p, 's> {
     at: usize,
 }
 
+/// The times that PostgreSQL knows, in seconds since 1970: 4714 BC to 294276 AD.
+const TIMES: std::ops::RangeInclusive<f64> = -210_866_803_200.0..=9_224_318_015_999.0;
+
 impl Value<'_, '_> {
     fn take(self, cell: Cell) {
         self.parser.cells[self.at] = cell;
@@ -234,6 +237,13 @@ impl Value<'_, '_> {
     fn wrong(self, found: impl Into<String>) {
         self.parser.faults.push(Fault::Type(self.at, found.into()));
         self.take(Cell::Wrong);
+    }
+
+    fn seconds(self, value: f64) {
+        if !TIMES.contains(&value) {
+            self.parser.faults.push(Fault::Range(self.at, format!("{value} seconds since 1970")));
+        }
+        self.take(Cell::Float(value));
     }
 
     fn fits(&self) -> Fits {
@@ -291,7 +301,7 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
                 }
                 self.take(Cell::Int(value));
             }
-            ValueShape::Column(Encoding::Seconds) => self.take(Cell::Float(value as f64)),
+            ValueShape::Column(Encoding::Seconds) => self.seconds(value as f64),
             ValueShape::Column(Encoding::Text) if self.parser.shape.fields[self.at].number => {
                 return self.visit_str(&value.to_string());
             }
@@ -312,7 +322,7 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
 
     fn visit_f64<E>(self, value: f64) -> Result<(), E> {
         if self.is(Encoding::Seconds) {
-            self.take(Cell::Float(value));
+            self.seconds(value);
         } else {
             self.wrong(value.to_string());
         }

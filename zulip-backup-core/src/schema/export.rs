@@ -70,6 +70,11 @@ pub struct Files {
 }
 
 impl Files {
+    /// The lists of an organisation's export, of all files.
+    pub fn of_organisation(&self) -> impl Iterator<Item = &RowList> {
+        self.realm.iter().chain(&self.messages).chain(&self.analytics).chain(&self.attachment)
+    }
+
     /// Every file by its name, in an organisation's export and then in a single user's.
     pub fn all(&self) -> [(&'static str, &[RowList]); 6] {
         [

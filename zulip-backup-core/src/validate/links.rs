@@ -20,7 +20,7 @@ const TOLERATED: [(&str, &str, &str); 7] = [
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Uses {
     pub(super) row: i64,
-    pub(super) count: u64,
+    pub(crate) count: u64,
 }
 
 /// Every value of a key with which rows refer to others. Memory grows with what is referred to, not with the rows.
@@ -41,13 +41,6 @@ struct Link {
 /// Adds a use of `value` by `row`.
 pub(super) fn count(values: &mut HashMap<i64, Uses>, value: i64, row: i64) {
     values.entry(value).or_insert(Uses { row, count: 0 }).count += 1;
-}
-
-impl Uses {
-    /// By how many rows.
-    pub(crate) fn count(self) -> u64 {
-        self.count
-    }
 }
 
 impl Links {

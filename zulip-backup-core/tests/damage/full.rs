@@ -335,5 +335,10 @@ pub const MATRIX: Matrix = &[
         |x| x.row("realm.json", "zerver_reaction", any, |row| row["user_profile"] = json!(1e30)),
         &["value-type"],
     ),
+    (
+        "a time that no calendar has",
+        |x| x.row("realm.json", "zerver_realm", any, |row| row["date_created"] = json!(1e20)),
+        &["value-range"],
+    ),
     ("no organisation", |x| cut(x, "realm.json"), &["json-invalid"]),
 ];

@@ -36,9 +36,7 @@ pub(super) struct Plan {
 impl Plan {
     /// For every list of an organisation's export.
     pub(super) fn all(schema: &ExportSchema) -> Vec<Self> {
-        let files = &schema.files;
-        let lists = files.realm.iter().chain(&files.messages).chain(&files.analytics).chain(&files.attachment);
-        lists.map(|list| Self::new(schema, list)).collect()
+        schema.files.of_organisation().map(|list| Self::new(schema, list)).collect()
     }
 
     fn new(schema: &ExportSchema, list: &RowList) -> Self {
