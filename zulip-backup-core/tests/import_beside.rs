@@ -207,15 +207,19 @@ fn nobody_of_another_organisation_is_taken_for_a_bot() {
     let codes: Vec<&str> = error.reasons().iter().map(|reason| reason.code.as_str()).collect();
     assert!(codes.contains(&"bot-unknown") && codes.contains(&"bot-named"), "{codes:?}");
 
-    // Nor is who has a bot's address.
+    // Nor is who has a bot's address, since before the plan or since.
     files.iter().zip(whole).for_each(|(file, content)| std::fs::write(file, content).unwrap());
     let bot = shared[0]["email"].as_str().unwrap();
     let swap = "UPDATE zerver_userprofile SET email = CASE WHEN email = $1 THEN 'gone@example.com' ELSE $1 END
                 WHERE email IN ($1, $2) OR delivery_email = $2";
+    let plan = planned(&stage, &export, "copy", WAYS[0]).unwrap();
     client.execute(swap, &[&bot, &victim]).unwrap();
     let rows = same::checksums(&mut client);
-    let error = planned(&stage, &export, "copy", WAYS[0]).unwrap().execute(&Silent).unwrap_err();
+    let error = plan.execute(&Silent).unwrap_err();
     assert!(error.kind() == ErrorKind::Refused && error.chain().contains(bot), "{}", error.chain());
+    let error = planned(&stage, &export, "copy", WAYS[0]).unwrap_err();
+    let missing: Vec<&str> = error.reasons().iter().map(|reason| reason.object.as_str()).collect();
+    assert_eq!(missing, [bot], "{:?}", error.reasons());
     assert_eq!(same::checksums(&mut client), rows);
 }
 
