@@ -29,16 +29,17 @@ use zulip_backup_core::{Error, ErrorKind, Progress, Result, Silent};
 const WAYS: [Way; 3] =
     [Way::FirstImport, Way::SharedServer { bulk_checks: true }, Way::SharedServer { bulk_checks: false }];
 
-/// The server's process of an import that has begun.
+/// The server's process of an import that has begun; none where the server itself is just coming back.
 fn process(client: &mut postgres::Client) -> Option<i32> {
     let query = "SELECT pid FROM pg_stat_activity
                  WHERE application_name = 'zulip-backup import' AND xact_start IS NOT NULL";
-    client.query_opt(query, &[]).unwrap().map(|row| row.get(0))
+    client.query_opt(query, &[]).ok().flatten().map(|row| row.get(0))
 }
 
 /// Ends it; whether there was one.
 fn terminate(client: &mut postgres::Client) -> bool {
-    process(client).is_some_and(|pid| client.query_one("SELECT pg_terminate_backend($1)", &[&pid]).unwrap().get(0))
+    let Some(pid) = process(client) else { return false };
+    client.query_one("SELECT pg_terminate_backend($1)", &[&pid]).unwrap().get(0)
 }
 
 /// How often each kind of end is tried in each way; more with the environment variable `IMPORT_KILLS`.
@@ -131,10 +132,18 @@ impl Scene {
         delete::plan(&site, "copy").unwrap().execute(&Silent).unwrap();
     }
 
+    /// A connection, unless the server is just coming back.
+    fn client(&self) -> Option<postgres::Client> {
+        self.stage.host.database().connect("test").ok()
+    }
+
     /// Waits until the server takes connections again, if it had to end.
     fn recovered(&self) {
         let started = Instant::now();
-        while self.stage.host.database().connect("test").is_err() {
+        let mut in_a_row = 0;
+        // It takes some for a moment after one of its processes was killed, until it has noticed.
+        while in_a_row < 5 {
+            in_a_row = if self.client().is_some() { in_a_row + 1 } else { 0 };
             assert!(started.elapsed() < Duration::from_mins(1), "the server does not come back");
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -229,7 +238,7 @@ enum Loss {
 impl Loss {
     /// Whether there was an import to lose it.
     fn come(self, scene: &Scene, wire: &Wire) -> bool {
-        let mut client = scene.stage.client();
+        let Some(mut client) = scene.client() else { return false };
         match self {
             Self::Terminated => terminate(&mut client),
             Self::Killed => process(&mut client).is_some_and(|pid| {
@@ -454,7 +463,7 @@ fn a_disk_that_fills_at_any_moment_leaves_nothing() {
     let tries = tries().div_ceil(2);
     // Whether there was somebody to limit.
     let fill = |bytes: u64| {
-        let mut admin = scene.stage.client();
+        let Some(mut admin) = scene.client() else { return false };
         let Some(pid) = process(&mut admin) else { return false };
         let program = format!("COPY (SELECT) TO PROGRAM 'cat > /dev/null; prlimit --pid {pid} --fsize={bytes}:'");
         // Where it is too late, there is no such process.

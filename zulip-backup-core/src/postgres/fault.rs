@@ -149,6 +149,8 @@ fn io_hint(error: &std::io::Error) -> Option<&'static str> {
         | std::io::ErrorKind::ConnectionReset
         | std::io::ErrorKind::ConnectionAborted
         | std::io::ErrorKind::UnexpectedEof => Some(LOST),
+        // Of a stream that ends in the middle of a message the reader of messages says no more than this.
+        std::io::ErrorKind::Other if error.to_string() == "bytes remaining on stream" => Some(LOST),
         _ => None,
     }
 }
