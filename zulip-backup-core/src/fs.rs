@@ -18,7 +18,7 @@ pub(crate) use output::parent;
 pub use output::{Output, random_name};
 pub(crate) use own::{own_name, own_whose};
 pub use owner::OwnerNames;
-pub use space::{free_bytes, same_file_system};
+pub use space::{existing_directory, free_bytes, same_file_system};
 pub(crate) use tree::{
     Scratch, create_dirs_like, create_new, create_private_dirs, dress, dress_file, exchange, identity, is_mount_point,
     link, may_change, measure, move_entry, move_new, open_regular, overwrite, raw_names, remove_tree, sync_file_system,

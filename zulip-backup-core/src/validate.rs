@@ -31,7 +31,7 @@ mod sidecars;
 mod single;
 mod unique;
 
-pub(crate) use facts::{Facts, Standing, User};
+pub(crate) use facts::{Facts, Standing};
 pub use options::ValidateOptions;
 pub(crate) use records::{Record, Records};
 pub use report::ValidateReport;

@@ -149,6 +149,28 @@ impl Scene {
         }
     }
 
+    /// What is left of an import that was struck: everything where that was too late, or else nothing. Whether it was nothing.
+    fn outcome(&self, ended: &Result<ImportReport>, told: &[&str], before: &State, what: &str) -> bool {
+        self.recovered();
+        if let Err(error) = ended {
+            let text = format!("{} ({})", error.chain(), error.hint().unwrap_or_default());
+            let is_told = told.iter().any(|word| text.contains(word));
+            assert!(error.kind() == ErrorKind::Postgres && is_told, "{what}: {text}");
+        }
+        self.settled();
+        let is_there = self.is_there();
+        assert!(is_there || ended.is_err(), "{what}: it is said to be done, and is not there");
+        if is_there {
+            // Struck behind the commit: the error says where to look.
+            if ended.is_err() {
+                settle(self);
+            }
+            self.remove();
+        }
+        self.nothing_happened(before, what);
+        !is_there
+    }
+
     /// What holds after an import that came to nothing.
     fn nothing_happened(&self, before: &State, what: &str) {
         self.settled();
@@ -166,6 +188,22 @@ fn import(site: &Site, export: &Utf8Path, way: Way) -> Result<ImportReport> {
     let mut plan = planned(site, export)?;
     plan.way = way;
     plan.execute(&Silent)
+}
+
+/// Imports, and strikes from `moment` on until it hits, or all is over.
+fn struck(
+    moment: Duration,
+    import: impl FnOnce() -> Result<ImportReport> + Send,
+    strike: impl Fn() -> bool,
+) -> Result<ImportReport> {
+    std::thread::scope(|scope| {
+        let import = scope.spawn(import);
+        std::thread::sleep(moment);
+        while !import.is_finished() && !strike() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        import.join().unwrap()
+    })
 }
 
 fn site(root: &Utf8Path, database: ConnectOptions) -> Site {
@@ -265,33 +303,12 @@ fn a_lost_server_leaves_nothing() {
             attempt += 1;
             assert!(attempt < tries * 20, "{way}, {loss:?}: {lost} of {attempt} imports lost their server");
             let moment = Duration::from_millis(random.next_u64() % 700);
-            let ended = std::thread::scope(|scope| {
-                let import = scope.spawn(|| import(&wire.site(&scene), &scene.export, way));
-                std::thread::sleep(moment);
-                while !import.is_finished() && !loss.come(&scene, &wire) {
-                    std::thread::sleep(Duration::from_millis(2));
-                }
-                import.join().unwrap()
-            });
-            scene.recovered();
-            if let Err(error) = &ended {
-                // Who reads hears the server's last words; who writes finds the connection gone, and has the hint.
-                let text = format!("{} ({})", error.chain(), error.hint().unwrap_or_default());
-                let told = ["terminat", "connection was lost"].iter().any(|word| text.contains(word));
-                assert!(error.kind() == ErrorKind::Postgres && told, "{way}, {loss:?}: {text}");
-            }
-            scene.settled();
-            // Lost behind the commit, it is whole: the error says where to look.
-            if scene.is_there() {
-                if ended.is_err() {
-                    settle(&scene);
-                }
-                scene.remove();
-            } else {
-                assert!(ended.is_err(), "{way}, {loss:?}: it is said to be done, and is not there");
-                lost += 1;
-            }
-            scene.nothing_happened(&before, &format!("{way}, {loss:?} after {moment:?}"));
+            let site = wire.site(&scene);
+            let ended = struck(moment, || import(&site, &scene.export, way), || loss.come(&scene, &wire));
+            // Who reads hears the server's last words; who writes finds the connection gone, and has the hint.
+            let told = ["terminat", "connection was lost"];
+            let what = format!("{way}, {loss:?} after {moment:?}");
+            lost += usize::from(scene.outcome(&ended, &told, &before, &what));
         }
     }
     scene.import(Way::FirstImport).unwrap();
@@ -479,28 +496,10 @@ fn a_disk_that_fills_at_any_moment_leaves_nothing() {
             // Early rather than late: towards the end only files are written, and the commit.
             let moment = took.mul_f64((f64::from(random.next_u32()) / f64::from(u32::MAX)).powi(2));
             let bytes = 1 << (13 + random.next_u32() % 10);
-            let ended = std::thread::scope(|scope| {
-                let import = scope.spawn(|| scene.import(way));
-                std::thread::sleep(moment);
-                while !import.is_finished() && !fill(bytes) {
-                    std::thread::sleep(Duration::from_millis(2));
-                }
-                import.join().unwrap()
-            });
-            scene.recovered();
-            match ended {
-                Ok(_) => scene.remove(),
-                Err(error) => {
-                    full += 1;
-                    let text = format!("{} ({})", error.chain(), error.hint().unwrap_or_default());
-                    let told = ["File too large", "connection was lost"].iter().any(|word| text.contains(word));
-                    assert!(
-                        error.kind() == ErrorKind::Postgres && told,
-                        "{way}, {bytes} bytes after {moment:?}: {text}"
-                    );
-                }
-            }
-            scene.nothing_happened(&before, &format!("{way}, attempt {attempt}, {bytes} bytes after {moment:?}"));
+            let ended = struck(moment, || scene.import(way), || fill(bytes));
+            let told = ["File too large", "connection was lost"];
+            let what = format!("{way}, attempt {attempt}, {bytes} bytes after {moment:?}");
+            full += usize::from(scene.outcome(&ended, &told, &before, &what));
         }
         assert_eq!(full, tries, "{way}");
     }

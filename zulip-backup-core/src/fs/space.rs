@@ -10,6 +10,11 @@ pub fn free_bytes(path: &Utf8Path) -> Result<u64> {
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
+/// The path, or the nearest above it that is a directory: what will be made there takes its space.
+pub fn existing_directory(path: &Utf8Path) -> &Utf8Path {
+    path.ancestors().find(|place| super::is_dir(place)).unwrap_or(Utf8Path::new("/"))
+}
+
 /// Whether two paths lie on one file system.
 pub fn same_file_system(one: &Utf8Path, other: &Utf8Path) -> Result<bool> {
     let device = |path: &Utf8Path| {

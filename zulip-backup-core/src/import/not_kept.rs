@@ -1,28 +1,16 @@
 //! What of the old server does not come along, for the plan.
 
-use serde::Deserialize;
-
+use crate::Finding;
 use crate::ids::IdSet;
 use crate::import::ImportOptions;
 use crate::import::plan::RealmRow;
-use crate::package::Package;
 use crate::validate::{Facts, Standing};
-use crate::{Finding, Result};
 
 /// `zerver_realm.plan_type` of a server of one's own.
 const SELF_HOSTED: i64 = 1;
 
-#[derive(Deserialize)]
-struct Method {
-    #[serde(default)]
-    name: String,
-}
-
 /// All of it.
-///
-/// # Errors
-/// What reading the export answers.
-pub(super) fn find(package: &Package, row: &RealmRow, facts: &Facts, options: &ImportOptions) -> Result<Vec<Finding>> {
+pub(super) fn find(row: &RealmRow, facts: &Facts, options: &ImportOptions) -> Vec<Finding> {
     let mut notes = Vec::new();
     let mut note = |object: &str, message: String| notes.push(Finding::note("not-kept", object, message));
     let own = || facts.users.values().filter(|user| user.standing == Standing::Normal);
@@ -33,8 +21,7 @@ pub(super) fn find(package: &Package, row: &RealmRow, facts: &Facts, options: &I
     note("API keys", message);
     let left = "sessions, drafts, invitations, default channel groups, devices for push notifications";
     note(left, "are in no export".to_owned());
-    let methods = package.rows::<Method>("realm.json", "zerver_realmauthenticationmethod")?;
-    let methods = methods.map(|method| Ok(method?.name)).collect::<Result<Vec<_>>>()?;
+    let methods = &facts.authentication_methods;
     if !methods.is_empty() {
         let message = format!("{}: each works where AUTHENTICATION_BACKENDS of this server has it", methods.join(", "));
         note("ways to log in", message);
@@ -49,5 +36,5 @@ pub(super) fn find(package: &Package, row: &RealmRow, facts: &Facts, options: &I
         let message = format!("of {} users are not given here; --trust-server-powers gives them", facts.with_powers);
         note("powers over the whole server", message);
     }
-    Ok(notes)
+    notes
 }

@@ -168,7 +168,7 @@ pub fn plan(site: &Site, path: &Utf8Path, options: &ImportOptions, progress: &dy
     let (Some(report), Some(examined), Some(row)) = (report, examined, row) else {
         return Err(Error::new(ErrorKind::Damaged, format!("{path} has no organisation")).with_path(path));
     };
-    findings.extend(not_kept::find(&package, &row, &examined.facts, options)?);
+    findings.extend(not_kept::find(&row, &examined.facts, options));
     findings.retain(|finding| finding.severity >= Severity::Note);
     let rows = counts(&examined);
     let (way, way_because) = way::choose(&mut client, &rows)?;

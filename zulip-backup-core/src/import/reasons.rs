@@ -53,18 +53,17 @@ impl Reasons {
         if errors.is_empty() {
             return Ok(others);
         }
-        let kind = match (self.damaged, self.incompatible) {
-            (true, _) => ErrorKind::Damaged,
-            (false, true) => ErrorKind::Incompatible,
-            (false, false) => ErrorKind::Refused,
+        let error = |kind| {
+            let error = Error::new(kind, format!("{path} cannot be imported as {subdomain:?}"));
+            error.with_path(path).with_reasons(errors)
         };
-        let error = Error::new(kind, format!("{path} cannot be imported as {subdomain:?}"));
-        let error = error.with_path(path).with_reasons(errors);
-        Err(match kind {
-            ErrorKind::Damaged => {
-                error.with_hint("an import leaves nothing half done, and so begins with nothing that is")
-            }
-            _ => error,
+        Err(if self.damaged {
+            let hint = "an import leaves nothing half done, and so begins with nothing that is";
+            error(ErrorKind::Damaged).with_hint(hint)
+        } else if self.incompatible {
+            error(ErrorKind::Incompatible)
+        } else {
+            error(ErrorKind::Refused)
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::import::clients::{self, NewClient};
 use crate::import::ids::Ids;
 use crate::import::{conversion, shared};
 use crate::package::Package;
-use crate::validate::{Examined, Facts, Standing};
+use crate::validate::{Examined, Facts};
 use crate::{Progress, Result};
 
 /// Tables whose rows are named by others, in the order in which ids are taken; messages come last.
@@ -60,7 +60,6 @@ pub(super) fn reserve(
 
 /// The ids of the export's rows, without the bots that all organisations share: these are here already.
 fn old(facts: &Facts, of: Of) -> IdSet {
-    let shared = |user: i64| facts.users.get(&user).is_some_and(|user| user.standing == Standing::Bot);
     let ids = facts.ids(of.table()).cloned().unwrap_or_default();
-    if of == Of::User { ids.iter().filter(|id| !shared(*id)).collect() } else { ids }
+    if of == Of::User { ids.iter().filter(|id| !facts.is_bot(*id)).collect() } else { ids }
 }

@@ -8,7 +8,7 @@ use crate::ids::Of;
 use crate::import::ids::Ids;
 use crate::import::internal;
 use crate::postgres::{ForeignKey, OwnedSequence, column, error, quote_identifier};
-use crate::validate::{Facts, Standing, User};
+use crate::validate::Facts;
 use crate::{Error, ErrorKind, Finding, Progress, Result, Task};
 
 /// The task told to [`Progress`]: foreign keys.
@@ -23,7 +23,7 @@ const MESSAGES: [&str; 2] = ["zerver_message", "zerver_usermessage"];
 /// # Errors
 /// `Refused` where this server does not have one, and what the database answers.
 pub(super) fn name_bots(client: &mut Client, ids: &mut Ids, facts: &Facts) -> Result<()> {
-    for (old, bot) in bots(facts) {
+    for (old, bot) in facts.bots() {
         let (user, to_it) = find_bot(client, &bot.email)?
             .ok_or_else(|| Error::new(ErrorKind::Refused, format!("{} {LACKS_BOT}", bot.email)).with_hint(MAKE_BOTS))?;
         ids.share(Of::User, old, user);
@@ -46,17 +46,12 @@ pub(super) fn missing_bots(client: &mut Client, facts: &Facts) -> Result<Vec<Fin
     if internal::is_missing(client)? {
         return Ok(missing);
     }
-    for (_, bot) in bots(facts) {
+    for (_, bot) in facts.bots() {
         if find_bot(client, &bot.email)?.is_none() {
             missing.push(Finding::error("bot-missing", &bot.email, LACKS_BOT).with_hint(MAKE_BOTS));
         }
     }
     Ok(missing)
-}
-
-fn bots(facts: &Facts) -> impl Iterator<Item = (i64, &User)> {
-    let bots = facts.users.iter().filter(|(_, user)| user.standing == Standing::Bot);
-    bots.map(|(&old, bot)| (old, bot))
 }
 
 /// Its id, and that of its recipient.

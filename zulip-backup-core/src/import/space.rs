@@ -53,7 +53,7 @@ impl Space {
         Ok(Self {
             uploads_dir: uploads_dir.to_owned(),
             uploads_bytes: files + avatars + PICTURES,
-            uploads_free: fs::free_bytes(existing(uploads_dir))?,
+            uploads_free: fs::free_bytes(fs::existing_directory(uploads_dir))?,
             database_bytes: rows / 2 * DATABASE_FOR_TWO,
             database_free: database.and_then(|directory| fs::free_bytes(directory).ok()),
             data_directory,
@@ -84,11 +84,6 @@ fn data_directory(connection: &ConnectOptions, client: &mut Client) -> Option<St
         return None;
     }
     client.query_one("SELECT current_setting('data_directory')", &[]).ok()?.try_get(0).ok()
-}
-
-/// A directory, or the nearest above it that is there.
-fn existing(path: &Utf8Path) -> &Utf8Path {
-    path.ancestors().find(|ancestor| fs::is_dir(ancestor)).unwrap_or(path)
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use crate::postgres::{Behind, OwnedSequence, column, error};
 use crate::validate::Examined;
 use crate::{Error, ErrorKind, Finding, Result};
 
-/// What must have no rows, and what it means where it has: each finds rows of the organisation `$1`.
+/// What must have no rows, and what it means where it has: each finds rows of the organisation `$1`. The server refuses a
+/// parameter that a statement does not name, so those that go by the transaction name it too.
 const WRONG: [(&str, &str, &str); 10] = [
     (
         "zerver_userprofile",

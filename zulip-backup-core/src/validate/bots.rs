@@ -4,7 +4,7 @@
 //! organisation, by naming that user as such a bot; or give a bot that everybody uses rows of its own.
 
 use crate::schema::Defaults;
-use crate::validate::facts::{Facts, Standing};
+use crate::validate::facts::Facts;
 use crate::validate::rules::PERSONAL;
 use crate::{Finding, Findings, Result};
 
@@ -28,14 +28,13 @@ const MAY_WRITE_TO: &str = "zerver_scheduledmessage";
 pub(super) fn check(facts: &Facts, file_of: &dyn Fn(&str) -> String) -> Result<Findings> {
     let mut findings = Findings::default();
     let known = &Defaults::latest()?.internal_bots;
-    for (id, bot) in facts.users.iter().filter(|(_, user)| user.standing == Standing::Bot) {
+    for (id, bot) in facts.bots() {
         if !known.iter().any(|known| known.email.eq_ignore_ascii_case(&bot.email)) {
             let object = format!("realm.json zerver_userprofile_crossrealm {id}");
             let message = format!("{:?} is the address of no bot that all organisations share", bot.email);
             findings.push(Finding::error("bot-unknown", object, message).with_hint("do not trust this file"));
         }
     }
-    let is_bot = |id: i64| facts.users.get(&id).is_some_and(|user| user.standing == Standing::Bot);
     let is_of_bot = |id: i64| facts.bot_recipients.contains_key(&id) && !facts.recipients.contains_key(&id);
     let mut named = |list: &str, row: i64, what: String| {
         let message = format!("{what} of a bot that all organisations share: no export has such a row");
@@ -43,7 +42,7 @@ pub(super) fn check(facts: &Facts, file_of: &dyn Fn(&str) -> String) -> Result<F
     };
     for (list, key, target, value, row) in facts.links.all() {
         match target {
-            "zerver_userprofile" if is_bot(value) && !MAY_NAME.contains(&(list, key)) => {
+            "zerver_userprofile" if facts.is_bot(value) && !MAY_NAME.contains(&(list, key)) => {
                 named(list, row, format!("{key} is {value}, the id"));
             }
             "zerver_recipient" if is_of_bot(value) && list != MAY_WRITE_TO => {
@@ -53,7 +52,7 @@ pub(super) fn check(facts: &Facts, file_of: &dyn Fn(&str) -> String) -> Result<F
         }
     }
     for (&id, &(kind, of)) in &facts.recipients {
-        if kind == PERSONAL && is_bot(of) {
+        if kind == PERSONAL && facts.is_bot(of) {
             named("zerver_recipient", id, format!("type_id is {of}, the id"));
         }
     }

@@ -58,6 +58,8 @@ pub(crate) struct Facts {
     /// Custom profile fields whose values are lists of users.
     pub(crate) user_fields: HashSet<i64>,
     pub(crate) emoji_files: HashMap<String, i64>,
+    /// Ways to log in.
+    pub(crate) authentication_methods: Vec<String>,
     /// Type and status of the exports on record, by id.
     pub(crate) exports: BTreeMap<i64, (i64, i64)>,
     /// Whether a converter made the export, of other services' data.
@@ -159,6 +161,16 @@ impl Facts {
                 self.groups.insert(id, recipient);
             }
         }
+    }
+
+    /// The bots that all organisations share.
+    pub(crate) fn bots(&self) -> impl Iterator<Item = (i64, &User)> {
+        self.users.iter().filter(|(_, user)| user.standing == Standing::Bot).map(|(&id, bot)| (id, bot))
+    }
+
+    /// Whether this is one.
+    pub(crate) fn is_bot(&self, id: i64) -> bool {
+        self.users.get(&id).is_some_and(|user| user.standing == Standing::Bot)
     }
 
     /// The ids of a table's rows.
@@ -290,6 +302,9 @@ impl Facts {
                     }
                     self.emoji_files.insert(name.to_owned(), id);
                 }
+            }
+            "zerver_realmauthenticationmethod" => {
+                self.authentication_methods.extend(row.text("name").map(str::to_owned));
             }
             "zerver_realmexport" => {
                 let number = |key: &str| row.integer(key).unwrap_or(0);

@@ -143,7 +143,7 @@ impl RestorePlan<'_> {
     pub(super) fn space(&self, findings: &mut Vec<Finding>) -> Result<()> {
         let mut needs = BTreeMap::<u64, (String, u64, u64, bool)>::new();
         let mut need = |path: &Utf8Path, amount: u64, exact: bool| {
-            let place = path.ancestors().find(|place| fs::is_dir(place)).unwrap_or(Utf8Path::new("/"));
+            let place = fs::existing_directory(path);
             let Some(found) = fs::metadata(place)? else { return Ok(()) };
             let free = fs::free_bytes(place)?;
             let entry = needs.entry(found.dev()).or_insert_with(|| (place.to_string(), 0, free, true));
