@@ -15,6 +15,7 @@ mod quote;
 mod rows;
 mod sequences;
 mod snapshot;
+pub(crate) mod tsvector;
 
 pub use binary::{BinaryRow, BinaryRows, integer};
 pub(crate) use binary_in::{BEGIN, ColumnType, END, RowBuffer};

@@ -30,6 +30,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use edit::Edit;
+pub(crate) use history::edits;
 use unknown::Tallies;
 pub(crate) use unknown::{Unknown, UnknownKind};
 

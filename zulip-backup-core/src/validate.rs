@@ -29,6 +29,7 @@ mod rules;
 mod run;
 mod sidecars;
 mod single;
+mod texts;
 mod unique;
 
 pub(crate) use facts::{Facts, Standing};

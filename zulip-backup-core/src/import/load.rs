@@ -28,7 +28,7 @@ impl Target {
         lists
             .iter()
             .map(|list| {
-                let shape = Shape::new(schema, list)?.with_texts();
+                let shape = Shape::new(schema, list)?;
                 let shape = if converted { shape.converted()? } else { shape };
                 let table = if is_written(list) { Some(Table::new(schema, list, &shape)?) } else { None };
                 Ok(Self { shape, table })

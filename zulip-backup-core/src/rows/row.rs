@@ -1,4 +1,4 @@
-//! One row: read once, its keys and types checked, its values kept where they are asked for.
+//! One row: read once, its keys and types checked, its values kept until the next.
 
 use std::fmt;
 
@@ -19,11 +19,11 @@ pub(crate) enum Cell {
     Bool(bool),
     Int(i64),
     Float(f64),
-    /// From and to in the row's texts; empty where texts are not kept.
+    /// From and to in the row's texts.
     Text(usize, usize),
     /// From and to in the row's ids.
     Ids(usize, usize),
-    /// JSON of any kind, from and to in the row's texts; empty where texts are not kept.
+    /// JSON of any kind, from and to in the row's texts.
     Json(usize, usize),
     /// Of no type the key may have.
     Wrong,
@@ -91,9 +91,7 @@ impl<'s> RowParser<'s> {
             self.faults.push(Fault::Range(at, "text with the character NUL".to_owned()));
         }
         let from = self.texts.len();
-        if self.shape.keeps_text {
-            self.texts.push_str(json);
-        }
+        self.texts.push_str(json);
         self.cells[at] = Cell::Json(from, self.texts.len());
         Ok(())
     }
@@ -228,6 +226,11 @@ struct Value<'p, 's> {
 /// The times that PostgreSQL knows, in seconds since 1970: 4714 BC to 294276 AD.
 const TIMES: std::ops::RangeInclusive<f64> = -210_866_803_200.0..=9_224_318_015_999.0;
 
+fn is_time(time: jiff::Timestamp) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "a double holds the seconds of any calendar")]
+    TIMES.contains(&(time.as_second() as f64))
+}
+
 impl Value<'_, '_> {
     fn take(self, cell: Cell) {
         self.parser.cells[self.at] = cell;
@@ -333,7 +336,7 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
         let well_formed = match self.shape() {
             ValueShape::Column(Encoding::Text | Encoding::Tsvector) => true,
             ValueShape::Column(Encoding::Uuid) => is_uuid(value),
-            ValueShape::Column(Encoding::Iso) => value.parse::<jiff::Timestamp>().is_ok(),
+            ValueShape::Column(Encoding::Iso) => value.parse().is_ok_and(is_time),
             _ => false,
         };
         if !well_formed {
@@ -345,9 +348,7 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
             self.parser.faults.push(Fault::Range(self.at, what));
         }
         let from = self.parser.texts.len();
-        if self.parser.shape.keeps_text {
-            self.parser.texts.push_str(value);
-        }
+        self.parser.texts.push_str(value);
         let to = self.parser.texts.len();
         self.take(Cell::Text(from, to));
         Ok(())

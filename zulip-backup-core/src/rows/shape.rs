@@ -18,8 +18,6 @@ pub(crate) struct Shape {
     pub(crate) required: bool,
     /// Whether rows and keys have to come in their order.
     pub(crate) ordered: bool,
-    /// Whether texts are kept while a row is looked at. Those of messages are only looked over.
-    pub(crate) keeps_text: bool,
 }
 
 /// A key of a row.
@@ -148,7 +146,6 @@ impl Shape {
             fields,
             required: true,
             ordered: true,
-            keeps_text: !matches!(list.rows, RowRule::Messages | RowRule::UserMessages | RowRule::SubjectMessages),
         })
     }
 
@@ -173,11 +170,6 @@ impl Shape {
         self.required = conversion.lists.contains(&self.list);
         self.ordered = false;
         Ok(self)
-    }
-
-    /// The same, with the texts kept.
-    pub(crate) fn with_texts(self) -> Self {
-        Self { keeps_text: true, ..self }
     }
 
     /// The place of a key among the fields. Most are found among the first: cheaper than hashing the key.

@@ -9,6 +9,7 @@ use crate::rows::{Cell, Counts, RowParser, Shape, Sink};
 use crate::schema::{ExportSchema, RowRule};
 use crate::validate::links::{Links, Uses, count};
 use crate::validate::rules::{GROUP, PERSONAL, STREAM};
+use crate::validate::texts;
 use crate::validate::unique::Uniques;
 use crate::{Finding, Findings, Result};
 
@@ -322,7 +323,16 @@ impl Facts {
             "zerver_customprofilefield" if row.integer("field_type") == Some(USER_FIELD) => {
                 self.user_fields.insert(id);
             }
+            "zerver_customprofilefieldvalue" => self.profile_value(row, id),
             _ => {}
+        }
+    }
+
+    fn profile_value(&mut self, row: &RowParser<'_>, id: i64) {
+        let is_of_users = row.integer("field").is_some_and(|field| self.user_fields.contains(&field));
+        if is_of_users && let Some(message) = row.text("value").and_then(texts::user_list) {
+            let object = format!("realm.json zerver_customprofilefieldvalue {id}");
+            self.findings.push(Finding::error("value-type", object, message));
         }
     }
 }

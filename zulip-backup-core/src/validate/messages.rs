@@ -10,6 +10,7 @@ use crate::rows::{self, Cell, Counts, RowParser, Shape, Sink};
 use crate::schema::RowRule;
 use crate::validate::facts::Facts;
 use crate::validate::rules::{Reach, Rules};
+use crate::validate::texts::Texts;
 use crate::validate::unique::Uniques;
 use crate::{Error, ErrorKind, Finding, Findings, Result};
 
@@ -88,6 +89,7 @@ struct File<'j> {
     own: Option<IdSet>,
     /// What users have of messages, each once: both rows would have to be in this file, where the message is.
     uniques: Uniques,
+    texts: Texts,
     /// User messages that came before the messages: the message, and the row.
     waiting: Vec<(i64, i64)>,
     /// Messages that a consenting user has to have.
@@ -107,6 +109,7 @@ impl<'j> File<'j> {
             clients: Vec::new(),
             own: None,
             uniques: Uniques::default(),
+            texts: Texts::default(),
             waiting: Vec::new(),
             unproved: Vec::new(),
             witnessed: Vec::new(),
@@ -116,6 +119,10 @@ impl<'j> File<'j> {
 
     fn message(&mut self, row: &RowParser<'_>, id: i64) {
         self.references(row, id);
+        let object = || format!("{} zerver_message {id}", self.name);
+        if let Some(finding) = self.texts.message(row, object) {
+            self.findings.push(finding);
+        }
         if let Some(client) = row.integer("sending_client")
             && self.clients.last() != Some(&client)
         {

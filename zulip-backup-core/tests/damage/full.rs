@@ -48,6 +48,34 @@ pub const MATRIX: Matrix = &[
     ("a row is no object", |x| x.add("realm.json", "zerver_defaultstream", json!(5)), &["value-type"]),
     ("a uuid is none", |x| x.row("realm.json", "zerver_realm", any, |row| row["uuid"] = "x".into()), &["value-type"]),
     (
+        "an edit history is cut off",
+        |x| x.row(FIRST, "zerver_message", any, |row| row["edit_history"] = "[{\"timestamp\": 1".into()),
+        &["value-type"],
+    ),
+    (
+        "an edit is nobody's",
+        |x| x.row(FIRST, "zerver_message", any, |row| row["edit_history"] = "[{\"user_id\": \"iago\"}]".into()),
+        &["value-type"],
+    ),
+    (
+        "words for the search have no end",
+        |x| x.row(FIRST, "zerver_message", any, |row| row["search_tsvector"] = "'a':1 'b".into()),
+        &["value-type"],
+    ),
+    (
+        "words for the search are at places that come twice",
+        |x| x.row(FIRST, "zerver_message", any, |row| row["search_tsvector"] = "'a':1,1".into()),
+        &["value-type"],
+    ),
+    (
+        "a field of users has a name",
+        |x| {
+            let of_users = |row: &Value| row["value"].as_str().is_some_and(|value| value.starts_with('['));
+            x.row("realm.json", "zerver_customprofilefieldvalue", of_users, |row| row["value"] = "[iago]".into())
+        },
+        &["value-type"],
+    ),
+    (
         "a list of ids has text",
         |x| x.row("attachment.json", "zerver_attachment", any, |row| row["scheduled_messages"] = json!(["1"])),
         &["value-type"],
