@@ -1,6 +1,6 @@
 //! A message's HTML, source and edit history with new ids: no byte changes but those of ids, and they change back.
 #![no_main]
-#![allow(dead_code)] // the rewriter is the core's own: it is taken in as source
+#![allow(dead_code, unused_imports)] // the rewriter is the core's own: it is taken in as source
 
 #[path = "../../zulip-backup-core/src"]
 mod source {
