@@ -60,7 +60,7 @@ test-python: ## build the wheel (unoptimised), check its types, run pytest; ARGS
 	cd zulip-backup-py; \
 	"$$python" -m mypy --cache-dir "$$CARGO_TARGET_DIR/mypy" --package zulip_backup; \
 	"$$python" -m mypy --cache-dir "$$CARGO_TARGET_DIR/mypy" tests; \
-	"$$python" -m mypy.stubtest --mypy-config-file pyproject.toml zulip_backup; \
+	"$$python" -m mypy.stubtest --mypy-config-file pyproject.toml zulip_backup._native; \
 	$(SIGNALS) "$$python" -m pytest -p no:cacheprovider $(ARGS)
 
 .PHONY: kill

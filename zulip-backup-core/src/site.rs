@@ -56,8 +56,13 @@ use crate::{Error, ErrorKind, Progress, Result};
 use host::Host;
 use options::Given;
 
-/// One Zulip server. Its parts are looked for when they are first asked for and then kept.
+/// One Zulip server. Its parts are looked for when they are first asked for and then kept; clones share them.
+#[derive(Clone)]
 pub struct Site {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
     host: Host,
     given: Given,
     given_database: Option<ConnectOptions>,
@@ -105,7 +110,9 @@ impl Site {
     /// # Errors
     /// [`ErrorKind::NotFound`] or [`ErrorKind::Config`] naming `--deployment`.
     pub fn deployment(&self) -> Result<&Deployment> {
-        kept(&self.deployment, || Deployment::open(&self.host, self.given.deployment.as_ref(), self.caller_uid))
+        kept(&self.parts.deployment, || {
+            Deployment::open(&self.parts.host, self.parts.given.deployment.as_ref(), self.parts.caller_uid)
+        })
     }
 
     /// Production or development: production if and only if `zulip.conf` has `deploy_type` in `[machine]`.
@@ -113,7 +120,7 @@ impl Site {
     /// # Errors
     /// When `zulip.conf` exists and cannot be read, or neither it nor a deployment is there.
     pub fn kind(&self) -> Result<&Known<Kind>> {
-        kept(&self.kind, || self.find_kind())
+        kept(&self.parts.kind, || self.find_kind())
     }
 
     /// The settings directory with where it was found.
@@ -121,7 +128,7 @@ impl Site {
     /// # Errors
     /// [`ErrorKind::NotFound`] or [`ErrorKind::Config`] naming `--settings-dir`.
     pub fn known_settings_dir(&self) -> Result<&Known<SettingsDir>> {
-        kept(&self.settings_dir, || self.find_settings_dir())
+        kept(&self.parts.settings_dir, || self.find_settings_dir())
     }
 
     /// The settings directory.
@@ -137,7 +144,7 @@ impl Site {
     /// # Errors
     /// When it exists and cannot be read.
     pub fn zulip_conf(&self) -> Result<&ZulipConf> {
-        kept(&self.zulip_conf, || self.find_zulip_conf())
+        kept(&self.parts.zulip_conf, || self.find_zulip_conf())
     }
 
     /// Where the secrets file is, whether it exists or not.
@@ -153,7 +160,7 @@ impl Site {
     /// # Errors
     /// [`ErrorKind::NotFound`] naming `--secrets-file`, [`ErrorKind::Io`] when this user may not read them.
     pub fn secrets(&self) -> Result<&Secrets> {
-        kept(&self.secrets, || self.find_secrets())
+        kept(&self.parts.secrets, || self.find_secrets())
     }
 
     /// The name the server answers to, perhaps with a port: `EXTERNAL_HOST`.
@@ -173,7 +180,7 @@ impl Site {
     /// # Errors
     /// [`ErrorKind::Config`] naming `--uploads-dir`.
     pub fn uploads(&self) -> Result<&Known<UploadsBackend>> {
-        kept(&self.uploads, || self.find_uploads())
+        kept(&self.parts.uploads, || self.find_uploads())
     }
 
     /// How to reach the database, as Zulip itself does.
@@ -181,7 +188,7 @@ impl Site {
     /// # Errors
     /// [`ErrorKind::Config`] naming `--database-url`; those of [`Site::secrets`] where a password is needed.
     pub fn database(&self) -> Result<&Known<ConnectOptions>> {
-        kept(&self.database, || self.find_database())
+        kept(&self.parts.database, || self.find_database())
     }
 
     /// The Zulip version of the deployment.
@@ -189,7 +196,7 @@ impl Site {
     /// # Errors
     /// Those of [`Site::deployment`]; [`ErrorKind::Config`] when `version.py` does not say.
     pub fn version(&self) -> Result<&ZulipVersion> {
-        kept(&self.version, || ZulipVersion::of(&self.host, self.deployment()?, self.runner()))
+        kept(&self.parts.version, || ZulipVersion::of(&self.parts.host, self.deployment()?, self.runner()))
     }
 
     /// Where the deployment is, as people name it; a production server's standard place where it is not known.
@@ -202,7 +209,7 @@ impl Site {
     /// # Errors
     /// [`ErrorKind::NotFound`] where there is no `os-release` file.
     pub fn os(&self) -> Result<&OsRelease> {
-        kept(&self.os, || OsRelease::of(&self.host))
+        kept(&self.parts.os, || OsRelease::of(&self.parts.host))
     }
 
     /// Which of Zulip's services the host runs.
@@ -210,22 +217,22 @@ impl Site {
     /// # Errors
     /// When a supervisor file exists and cannot be read.
     pub fn roles(&self) -> Result<&Roles> {
-        kept(&self.roles, || Roles::of(&self.host))
+        kept(&self.parts.roles, || Roles::of(&self.parts.host))
     }
 
     /// Whether the host is a container.
     pub fn container(&self) -> &Container {
-        self.container.get_or_init(|| self.find_container())
+        self.parts.container.get_or_init(|| self.find_container())
     }
 
     /// The `zulip-backup.toml` in use, where there is one.
     pub fn config_file(&self) -> Option<&Known<Utf8PathBuf>> {
-        self.given.config.as_ref()
+        self.parts.given.config.as_ref()
     }
 
     /// Where an absolute path of the host really is: itself, unless the host lies below another root.
     pub fn host_path(&self, path: impl AsRef<Utf8Path>) -> Utf8PathBuf {
-        self.host.path(path)
+        self.parts.host.path(path)
     }
 
     /// Refuses to go on while Zulip is being upgraded: `deployments/lock` exists.
@@ -243,7 +250,7 @@ impl Site {
 
     /// What makes script calls.
     pub fn runner(&self) -> &dyn ScriptRunner {
-        &*self.runner
+        &*self.parts.runner
     }
 
     /// Makes a script call and expects it to succeed.
@@ -257,7 +264,7 @@ impl Site {
 
 impl fmt::Debug for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Site").field("host", &self.host).field("given", &self.given).finish_non_exhaustive()
+        f.debug_struct("Site").field("host", &self.parts.host).field("given", &self.parts.given).finish_non_exhaustive()
     }
 }
 
@@ -305,7 +312,7 @@ impl SiteBuilder {
         let environment = self.environment.map_or_else(Environment::of_process, Ok)?;
         let host = Host::new(self.options.root.as_deref().unwrap_or(Utf8Path::new("/")))?;
         let given = Given::weigh(self.options, &environment, &host, caller_uid)?;
-        Ok(Site {
+        let parts = Parts {
             host,
             given,
             given_database: self.database,
@@ -323,6 +330,7 @@ impl SiteBuilder {
             os: OnceLock::new(),
             roles: OnceLock::new(),
             container: OnceLock::new(),
-        })
+        };
+        Ok(Site { parts: Arc::new(parts) })
     }
 }

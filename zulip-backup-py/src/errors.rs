@@ -2,13 +2,13 @@
 
 use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyType};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use zulip_backup_core::{Error, ErrorKind};
 
-use crate::finding::Finding;
+use crate::outcome::to_python;
 
 /// Where the exceptions are defined: in Python, where a class with typed attributes takes no trick.
 const MODULE: &str = "zulip_backup._exceptions";
@@ -55,7 +55,7 @@ fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     attributes.set_item("exit_code", kind.exit_code())?;
     attributes.set_item("path", error.path().map(camino::Utf8Path::as_std_path))?;
     attributes.set_item("hint", error.hint())?;
-    attributes.set_item("reasons", PyTuple::new(py, error.reasons().iter().cloned().map(Finding::from))?)?;
+    attributes.set_item("reasons", to_python(py, &error.reasons())?)?;
     Ok(PyErr::from_value(class.call((error.chain(),), Some(&attributes))?))
 }
 

@@ -1,129 +1,85 @@
-//! The verbs, as Python calls them.
+//! The verbs, as the package calls them.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
-use camino::Utf8PathBuf;
 use pyo3::prelude::*;
-use zulip_backup_core::archive::{self, Archive, Depth, VerifyOptions};
-use zulip_backup_core::backup::{self, BackupOptions};
-use zulip_backup_core::site::{Site, SiteOptions};
-use zulip_backup_core::{Error, ErrorKind, Result, Secret};
+use zulip_backup_core::archive::{self, Archive};
+use zulip_backup_core::realm::{deactivate, delete, reactivate, rename};
+use zulip_backup_core::{Progress, Result, backup, diff, drill, export, import, realm, restore, validate};
 
 use crate::errors::exception;
-use crate::report::{BackupReport, InspectReport, VerifyReport};
-use crate::run::run;
+use crate::outcome::Outcome;
+use crate::plan::{Plan, Planned};
+use crate::request;
+use crate::work::work;
 
-/// Tell what an archive is, what is in it and what a restore of it needs.
+/// Does what a request asks for: the report as JSON and as the text that people read.
 #[pyfunction]
-#[pyo3(signature = (path, *, progress=None))]
-pub fn inspect(py: Python<'_>, path: PathBuf, progress: Option<Py<PyAny>>) -> PyResult<InspectReport> {
-    let path = utf8("path", path).map_err(|error| exception(py, &error))?;
-    run(py, progress, |progress| archive::inspect(&Archive::open(&path)?, progress)).map(InspectReport)
+#[pyo3(signature = (request, progress=None))]
+pub fn run(py: Python<'_>, request: &str, progress: Option<Py<PyAny>>) -> PyResult<(String, String)> {
+    let request = request::read(request).map_err(|error| exception(py, &error))?;
+    let Outcome { json, text } = work(py, progress, |progress| report(request, progress))?;
+    Ok((json, text))
 }
 
-/// Prove an archive and name all damage that can be found.
+/// Plans what a request asks for.
 #[pyfunction]
-#[pyo3(signature = (path, *, quick=false, jobs=None, progress=None))]
-pub fn verify(
-    py: Python<'_>,
-    path: PathBuf,
-    quick: bool,
-    jobs: Option<usize>,
-    progress: Option<Py<PyAny>>,
-) -> PyResult<VerifyReport> {
-    let named = utf8("path", path).and_then(|path| Ok((path, at_least_one(jobs)?)));
-    let (path, jobs) = named.map_err(|error| exception(py, &error))?;
-    let depth = if quick { Depth::Quick } else { Depth::Full };
-    let options = VerifyOptions::default().depth(depth).jobs(jobs.unwrap_or(0));
-    run(py, progress, |progress| archive::verify(&Archive::open(&path)?, &options, progress)).map(VerifyReport)
+#[pyo3(signature = (request, progress=None))]
+pub fn plan(py: Python<'_>, request: &str, progress: Option<Py<PyAny>>) -> PyResult<Plan> {
+    let request = request::read(request).map_err(|error| exception(py, &error))?;
+    work(py, progress, |progress| planned(request, progress)).map(Plan::from)
 }
 
-/// Back the server up into one archive.
-#[pyfunction]
-#[pyo3(signature = (
-    *,
-    output=None,
-    deployment=None,
-    settings_dir=None,
-    secrets_file=None,
-    uploads_dir=None,
-    database_url=None,
-    settings=None,
-    config=None,
-    root=None,
-    skip_db=false,
-    skip_uploads=false,
-    compression=None,
-    level=None,
-    jobs=None,
-    force=false,
-    ignore_space=false,
-    progress=None,
-))]
-#[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "keyword arguments in Python")]
-pub fn create(
-    py: Python<'_>,
-    output: Option<PathBuf>,
-    deployment: Option<PathBuf>,
-    settings_dir: Option<PathBuf>,
-    secrets_file: Option<PathBuf>,
-    uploads_dir: Option<PathBuf>,
-    database_url: Option<String>,
-    settings: Option<BTreeMap<String, String>>,
-    config: Option<PathBuf>,
-    root: Option<PathBuf>,
-    skip_db: bool,
-    skip_uploads: bool,
-    compression: Option<&str>,
-    level: Option<i32>,
-    jobs: Option<usize>,
-    force: bool,
-    ignore_space: bool,
-    progress: Option<Py<PyAny>>,
-) -> PyResult<BackupReport> {
-    let options = || -> Result<(SiteOptions, BackupOptions)> {
-        let path = |name, path: Option<PathBuf>| path.map(|path| utf8(name, path)).transpose();
-        let site = SiteOptions {
-            deployment: path("deployment", deployment)?,
-            settings_dir: path("settings_dir", settings_dir)?,
-            secrets_file: path("secrets_file", secrets_file)?,
-            uploads_dir: path("uploads_dir", uploads_dir)?,
-            database_url: database_url.map(Secret::new),
-            settings: settings.unwrap_or_default(),
-            config: path("config", config)?,
-            root: path("root", root)?,
-            ..SiteOptions::default()
-        };
-        let backup = BackupOptions {
-            output: path("output", output)?,
-            force,
-            skip_db,
-            skip_uploads,
-            compression: compression.map(str::parse).transpose()?,
-            level,
-            jobs: at_least_one(jobs)?,
-            ignore_space,
-        };
-        Ok((site, backup))
-    };
-    let (site, backup) = options().map_err(|error| exception(py, &error))?;
-    run(py, progress, |progress| {
-        let site = Site::builder().options(site).build()?;
-        backup::plan(&site, &backup, progress)?.execute(progress)
-    })
-    .map(BackupReport)
+fn report(request: request::Run, progress: &dyn Progress) -> Result<Outcome> {
+    use request::Run;
+    match request {
+        Run::Inspect { archive } => Outcome::of(&archive::inspect(&Archive::open(&archive)?, progress)?),
+        Run::Verify { archive, options } => {
+            Outcome::of(&archive::verify(&Archive::open(&archive)?, &options, progress)?)
+        }
+        Run::Extract { archive, directory, options } => {
+            Outcome::of(&archive::extract(&Archive::open(&archive)?, &options, &directory, progress)?)
+        }
+        Run::Drill { archive, options } => Outcome::of(&drill::drill(&Archive::open(&archive)?, &options, progress)?),
+        Run::Validate { export, options } => Outcome::of(&validate::validate(&export, &options, progress)?),
+        Run::Diff { a, b, options } => Outcome::of(&diff::diff(&a, &b, &options, progress)?),
+        Run::Site { site } => Outcome::of(&site.open()?.report()),
+        Run::RealmList { site } => Outcome::of(&realm::list(&site.open()?)?),
+        Run::RealmShow { site, realm } => Outcome::of(&realm::show(&site.open()?, &realm)?),
+        Run::CommitRestore { site, options } => Outcome::of(&restore::commit(&site.open()?, &options, progress)?),
+        Run::RollbackRestore { site, options } => Outcome::of(&restore::rollback(&site.open()?, &options, progress)?),
+    }
 }
 
-fn utf8(name: &str, path: PathBuf) -> Result<Utf8PathBuf> {
-    Utf8PathBuf::from_path_buf(path)
-        .map_err(|path| Error::new(ErrorKind::Usage, format!("{name} is not UTF-8 text: {}", path.display())))
+/// A plan whose own looking has found all that speaks against it.
+macro_rules! planned {
+    ($plan:expr) => {{
+        let plan = $plan;
+        Ok(Planned {
+            outcome: Outcome::of(&plan)?,
+            check: None,
+            execute: Box::new(move |progress| Outcome::of(&plan.execute(progress)?)),
+        })
+    }};
 }
 
-fn at_least_one(jobs: Option<usize>) -> Result<Option<usize>> {
-    match jobs {
-        Some(0) => Err(Error::new(ErrorKind::Usage, "jobs is 0: expected 1 or more")
-            .with_hint("leave it out for one job per processor")),
-        jobs => Ok(jobs),
+fn planned(request: request::Plan, progress: &dyn Progress) -> Result<Planned> {
+    use request::Plan;
+    match request {
+        Plan::Create { site, options } => planned!(backup::plan(&site.open()?, &options, progress)?),
+        Plan::Restore { site, source, options } => {
+            let plan = restore::plan(&source.open()?, &site.open()?, &options, progress)?;
+            let outcome = Outcome::of(&plan)?;
+            let checked = plan.clone();
+            Ok(Planned {
+                outcome,
+                check: Some(Box::new(move |progress| Outcome::of(&checked.check(progress)?))),
+                execute: Box::new(move |progress| Outcome::of(&plan.preflight(progress)?.execute(progress)?)),
+            })
+        }
+        Plan::Export { site, options } => planned!(export::plan(&site.open()?, &options)?),
+        Plan::Import { site, path, options } => planned!(import::plan(&site.open()?, &path, &options, progress)?),
+        Plan::Deactivate { site, options } => planned!(deactivate::plan(&site.open()?, &options)?),
+        Plan::Reactivate { site, realm } => planned!(reactivate::plan(&site.open()?, &realm)?),
+        Plan::Rename { site, options } => planned!(rename::plan(&site.open()?, &options)?),
+        Plan::Delete { site, realm } => planned!(delete::plan(&site.open()?, &realm)?),
     }
 }

@@ -87,6 +87,9 @@ class Host:
     root: Path
     database_url: str
 
+    def site(self) -> zulip_backup.Site:
+        return zulip_backup.Site(root=self.root, database_url=self.database_url)
+
     def endless_upload(self) -> None:
         """From now on a backup of the uploads does not end by itself."""
         with (self.root / "home/zulip/uploads/files/endless").open("wb") as file:
@@ -133,4 +136,4 @@ def host(tmp_path: Path) -> Host:
 def backup(server: Host, tmp_path_factory: pytest.TempPathFactory) -> zulip_backup.BackupReport:
     """A backup of the whole server."""
     output = tmp_path_factory.mktemp("backups") / "backup.tar.gz"
-    return zulip_backup.create(output=output, root=server.root, database_url=server.database_url)
+    return zulip_backup.create(output=output, site=server.site())

@@ -15,7 +15,7 @@ from zulip_backup import BackupReport, ProgressEvent
 
 def test_inspect(backup: BackupReport) -> None:
     report = zulip_backup.inspect(backup.path)
-    assert report.path == backup.path
+    assert report.archive == backup.path
     assert (report.kind, report.compression, report.production) == ("indexed", "gzip", True)
     assert report.archive_bytes == backup.archive_bytes
     assert report.format == 1
@@ -46,15 +46,15 @@ def test_a_sound_archive(backup: BackupReport) -> None:
     report = zulip_backup.verify(backup.path, jobs=2, progress=events.append)
     assert report.is_sound
     assert not report.has_findings
-    assert report.findings == []
+    assert report.findings == ()
     report.raise_if_damaged()
-    assert (report.path, report.kind, report.depth) == (backup.path, "indexed", "full")
+    assert (report.archive, report.kind, report.depth) == (backup.path, "indexed", "full")
     assert report.rows == backup.rows
     assert report.members > backup.tables
     assert report.archive_bytes == backup.archive_bytes
     assert report.seconds > 0
     assert report.to_dict()["depth"] == "full"
-    assert "sound" in str(report) and "sound" in repr(report)
+    assert "sound" in str(report)
     assert [event["event"] for event in events if event["event"] != "progress"] == ["begin", "end"]
     assert zulip_backup.verify(backup.path, quick=True).depth == "quick"
 

@@ -52,7 +52,7 @@ def test_progress_is_told_in_order_on_the_calling_thread(server: Host, tmp_path:
         events.append(event)
 
     report = zulip_backup.create(
-        output=tmp_path / "a.tar.zst", root=server.root, database_url=server.database_url, jobs=2, progress=observe
+        output=tmp_path / "a.tar.zst", site=server.site(), jobs=2, progress=observe
     )
     assert report.path == tmp_path / "a.tar.zst"
     assert threads == {threading.get_ident()}
@@ -82,7 +82,7 @@ def test_findings_are_told_and_reported(host: Host, tmp_path: Path) -> None:
             told.append(event["finding"]["code"])
 
     report = zulip_backup.create(
-        output=tmp_path / "a.tar.gz", root=host.root, database_url=host.database_url, skip_db=True, progress=observe
+        output=tmp_path / "a.tar.gz", site=host.site(), skip_db=True, progress=observe
     )
     codes = [finding.code for finding in report.findings]
     assert "postgres-version-unknown" in codes
@@ -123,8 +123,7 @@ def create_endless(
 ) -> BackupReport:
     return zulip_backup.create(
         output=directory / "endless.tar.gz",
-        root=host.root,
-        database_url=host.database_url,
+        site=host.site(),
         skip_db=True,
         ignore_space=True,
         jobs=1,

@@ -49,8 +49,7 @@ def test_the_tree() -> None:
 def create(host: Host, output: Path, *, compression: str = "gzip", level: int = 1, jobs: int = 1) -> None:
     zulip_backup.create(
         output=output,
-        root=host.root,
-        database_url=host.database_url,
+        site=host.site(),
         skip_db=True,
         compression=compression,  # type: ignore[arg-type]
         level=level,
@@ -62,7 +61,7 @@ def test_usage(host: Host, tmp_path: Path) -> None:
     with pytest.raises(zulip_backup.UsageError, match="levels 1 to 12, not 99") as raised:
         create(host, tmp_path / "a.tar.gz", level=99)
     assert (raised.value.kind, raised.value.exit_code, raised.value.path) == ("usage", 2, None)
-    with pytest.raises(zulip_backup.UsageError, match="unknown compression"):
+    with pytest.raises(zulip_backup.UsageError, match="unknown variant `lzma`"):
         create(host, tmp_path / "a.tar.gz", compression="lzma")
     with pytest.raises(zulip_backup.UsageError, match="jobs is 0"):
         create(host, tmp_path / "a.tar.gz", jobs=0)
@@ -114,7 +113,7 @@ def test_locked(host: Host, tmp_path: Path) -> None:
 def test_postgres(host: Host, tmp_path: Path) -> None:
     with pytest.raises(zulip_backup.PostgresError) as raised:
         zulip_backup.create(
-            output=tmp_path / "a.tar.gz", root=host.root, database_url="postgres://zulip:hunter2@127.0.0.1:1/zulip"
+            output=tmp_path / "a.tar.gz", site=zulip_backup.Site(root=host.root, database_url="postgres://zulip:hunter2@127.0.0.1:1/zulip")
         )
     shown = f"{raised.value!s} {raised.value!r} {raised.value.hint}"
     assert "127.0.0.1" in shown
@@ -126,7 +125,7 @@ def test_config(tmp_path: Path) -> None:
     config.write_text("uplods_dir = '/srv'\n")
     config.chmod(0o600)
     with pytest.raises(zulip_backup.ConfigError, match="uplods_dir") as raised:
-        zulip_backup.create(config=config)
+        zulip_backup.create(site=zulip_backup.Site(config=config))
     assert raised.value.path == config
 
 

@@ -1,12 +1,9 @@
 //! `inspect`, `verify` and `extract`.
 
-use std::fmt;
 use std::io::{self, BufWriter, Write};
 
-use serde::Serialize;
-use zulip_backup_core::archive::{self, Archive, Depth, ExtractOptions, ExtractReport, VerifyOptions};
+use zulip_backup_core::archive::{self, Archive, Depth, ExtractOptions, VerifyOptions};
 use zulip_backup_core::fs::UnpackOptions;
-use zulip_backup_core::units::{bytes, seconds};
 use zulip_backup_core::{Error, ErrorKind, Result, Severity};
 
 use super::Session;
@@ -64,7 +61,7 @@ pub fn extract(session: Session, args: ExtractArgs) -> Result<Exit> {
     options.members = args.members;
     let report = archive::extract(&archive, &options, &args.directory, &*progress)?;
     drop(progress);
-    console.product(&Extracted(&report))?;
+    console.product(&report)?;
     // A file that was there already is no damage of the archive.
     if report.findings.at_least(Severity::Error) > report.findings.count("not-written") {
         return Ok(Exit::Damaged);
@@ -75,32 +72,6 @@ pub fn extract(session: Session, args: ExtractArgs) -> Result<Exit> {
 fn flushed(mut output: impl Write) -> Result<Exit> {
     output.flush().map_err(|error| Error::new(ErrorKind::Io, "cannot write to standard output").with_source(error))?;
     Ok(Exit::Done)
-}
-
-/// The report of an extraction, for people too.
-#[derive(Serialize)]
-#[serde(transparent)]
-struct Extracted<'a>(&'a ExtractReport);
-
-impl fmt::Display for Extracted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let report = self.0;
-        for finding in &report.findings.list {
-            writeln!(f, "{finding}")?;
-            if let Some(hint) = &finding.hint {
-                writeln!(f, "    {hint}")?;
-            }
-        }
-        write!(
-            f,
-            "{} files, {} directories, {} links; {} in {}",
-            report.files,
-            report.directories,
-            report.links,
-            bytes(report.bytes),
-            seconds(report.seconds)
-        )
-    }
 }
 
 /// Standard output, whose reader may leave early: from then on everything is swallowed.

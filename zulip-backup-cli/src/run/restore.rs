@@ -45,7 +45,7 @@ pub fn run(session: Session, args: &RestoreArgs) -> Result<Exit> {
 /// What would be done and what speaks against it.
 #[derive(Serialize)]
 struct DryRun<'a> {
-    plan: &'a RestorePlan<'a>,
+    plan: &'a RestorePlan,
     preflight: &'a Preflight,
 }
 

@@ -7,6 +7,7 @@ mod stream;
 
 pub(super) use indexed::read_member;
 
+use std::fmt;
 use std::io::Write;
 use std::time::Instant;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::archive::{Archive, IndexedArchive, Member, MemberName, StreamArchive, member};
 use crate::fs::{UnpackOptions, Unpacker};
+use crate::units::{bytes, seconds};
 use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Severity, Task, process};
 use select::Selection;
 use sink::Sink;
@@ -25,7 +27,7 @@ pub(crate) const TASK: &str = "extract";
 
 /// What [`extract`] is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct ExtractOptions {
     /// Members by their full name, or directories with all that is in them; `zulip-backup/` in front may be left out.
@@ -72,6 +74,26 @@ pub struct ExtractReport {
     pub findings: Findings,
     /// How long it took.
     pub seconds: f64,
+}
+
+impl fmt::Display for ExtractReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.findings.list {
+            writeln!(f, "{finding}")?;
+            if let Some(hint) = &finding.hint {
+                writeln!(f, "    {hint}")?;
+            }
+        }
+        write!(
+            f,
+            "{} files, {} directories, {} links; {} in {}",
+            self.files,
+            self.directories,
+            self.links,
+            bytes(self.bytes),
+            seconds(self.seconds)
+        )
+    }
 }
 
 impl ExtractReport {

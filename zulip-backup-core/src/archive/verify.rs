@@ -36,7 +36,7 @@ pub enum Depth {
 
 /// What [`verify`] is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct VerifyOptions {
     /// How much is read.

@@ -55,7 +55,7 @@ pub enum Sync {
 
 /// How [`Unpacker`] works.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct UnpackOptions {
     /// Who will own it.

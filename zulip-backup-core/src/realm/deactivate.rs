@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::postgres::error;
 use crate::realm::change::Change;
@@ -16,7 +16,8 @@ use crate::{Error, ErrorKind, Findings, Progress, Result, Severity};
 const MAX_REDIRECT: usize = 128;
 
 /// What may be asked of a deactivation.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct DeactivateOptions {
     /// The organisation's id or `string_id`.
     pub realm: String,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use postgres::Transaction;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::postgres::error;
 use crate::realm::change::Change;
@@ -21,7 +21,8 @@ const MAX_NAME: usize = 40;
 const REALM_PROPERTY_CHANGED: i16 = 207;
 
 /// What may be asked of a change of name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct RenameOptions {
     /// The organisation's id or `string_id`.
     pub realm: String,

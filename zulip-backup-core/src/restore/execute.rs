@@ -18,7 +18,7 @@ use crate::{Error, ErrorKind, Findings, Progress, Result, Task, fs};
 /// The role's `search_path` where the archive does not say: upstream's `create-db.sql` sets it, and Zulip needs it.
 const SEARCH_PATH: &str = "zulip, public";
 
-impl Preflighted<'_> {
+impl Preflighted {
     /// Restores.
     ///
     /// Each step is in the journal before it is begun: after a failure, an interruption or a kill, the same command goes
@@ -69,7 +69,7 @@ pub(super) fn lock(directory: &camino::Utf8Path, doing: &str) -> Result<LockFile
 }
 
 /// Removes what a restore left that was never switched.
-fn discard(plan: &RestorePlan<'_>, earlier: &Journal) -> Result<()> {
+fn discard(plan: &RestorePlan, earlier: &Journal) -> Result<()> {
     for tree in &earlier.trees {
         tree.discard()?;
     }
@@ -91,7 +91,7 @@ fn discard(plan: &RestorePlan<'_>, earlier: &Journal) -> Result<()> {
 }
 
 struct Run<'a> {
-    plan: &'a RestorePlan<'a>,
+    plan: &'a RestorePlan,
     progress: &'a dyn Progress,
     journal: Journal,
     findings: Findings,
@@ -147,8 +147,8 @@ impl Run<'_> {
         let plan = self.plan;
         match step {
             Step::Unpack { .. } => {
-                if let SourceKind::Archive(archive) = &plan.source.kind
-                    && let Archive::Stream(archive) = &**archive
+                if let SourceKind::Archive(archive) = &*plan.source.kind
+                    && let Archive::Stream(archive) = archive
                 {
                     let found = stage::unpack(plan, archive, &self.journal.trees, self.progress)?;
                     for finding in found {
@@ -185,12 +185,12 @@ impl Run<'_> {
                 let journal = &mut self.journal;
                 each_tree(journal, directory, *tree, |tree, save| tree.switch(save))
             }
-            Step::StopServer => server::stop(plan.site, self.progress),
-            Step::GenerateSecrets => server::generate_secrets(plan.site, self.progress),
-            Step::ConfigureRabbitmq => server::configure_rabbitmq(plan.site, self.progress),
-            Step::PuppetApply => server::puppet_apply(plan.site, self.progress),
-            Step::RestartServer => server::restart(plan.site, self.progress),
-            Step::FlushMemcached => server::flush_memcached(plan.site, self.progress),
+            Step::StopServer => server::stop(&plan.site, self.progress),
+            Step::GenerateSecrets => server::generate_secrets(&plan.site, self.progress),
+            Step::ConfigureRabbitmq => server::configure_rabbitmq(&plan.site, self.progress),
+            Step::PuppetApply => server::puppet_apply(&plan.site, self.progress),
+            Step::RestartServer => server::restart(&plan.site, self.progress),
+            Step::FlushMemcached => server::flush_memcached(&plan.site, self.progress),
         }
     }
 

@@ -19,11 +19,11 @@ use crate::{Error, ErrorKind, Finding, Progress, Result, fs};
 pub use steps::{PlannedStep, RunsAs, Step, Undo};
 
 /// What a restore will do, before anything is done. This is the dry run.
-#[derive(Debug, Serialize)]
-pub struct RestorePlan<'a> {
+#[derive(Clone, Debug, Serialize)]
+pub struct RestorePlan {
     /// What is restored.
     #[serde(serialize_with = "shown")]
-    pub source: &'a Source,
+    pub source: Source,
     /// Whether an interrupted restore of the same source is continued.
     pub continues: bool,
     /// The steps, in order; of a continued restore, those that are left.
@@ -31,7 +31,7 @@ pub struct RestorePlan<'a> {
     /// What should be known before.
     pub findings: Vec<Finding>,
     #[serde(skip)]
-    pub(super) site: &'a Site,
+    pub(super) site: Site,
     #[serde(skip)]
     pub(super) options: RestoreOptions,
     #[serde(skip)]
@@ -56,12 +56,7 @@ fn shown<S: Serializer>(source: &Source, serializer: S) -> Result<S::Ok, S::Erro
 /// # Errors
 /// `Usage` for options that contradict each other or ask for nothing, `Damaged` where the source cannot be read,
 /// `Postgres` where the server cannot be reached, and what cannot be known of the site.
-pub fn plan<'a>(
-    source: &'a Source,
-    site: &'a Site,
-    options: &RestoreOptions,
-    progress: &dyn Progress,
-) -> Result<RestorePlan<'a>> {
+pub fn plan(source: &Source, site: &Site, options: &RestoreOptions, progress: &dyn Progress) -> Result<RestorePlan> {
     if options.only_stage && options.in_place {
         return Err(Error::new(ErrorKind::Usage, "--in-place has nothing to stage: leave --only-stage out"));
     }
@@ -86,11 +81,11 @@ pub fn plan<'a>(
     };
     let production = site.kind()?.value == Kind::Production;
     let mut plan = RestorePlan {
-        source,
+        source: source.clone(),
         continues,
         steps: Vec::new(),
         findings: Vec::new(),
-        site,
+        site: site.clone(),
         options: options.clone(),
         contents,
         admin: None,
@@ -102,7 +97,7 @@ pub fn plan<'a>(
         plan.choose_trees(production, &mut findings)?;
     }
     plan.choose_database()?;
-    let of_stream = matches!(&source.kind, SourceKind::Archive(archive) if matches!(&**archive, Archive::Stream(_)));
+    let of_stream = matches!(&*source.kind, SourceKind::Archive(archive) if matches!(archive, Archive::Stream(_)));
     if of_stream && plan.journal.database.is_some() && plan.journal.dump_dir.is_none() {
         plan.journal.dump_dir = Some(dump_dir(&plan)?);
     }
@@ -118,9 +113,9 @@ pub fn plan<'a>(
     Ok(plan)
 }
 
-impl RestorePlan<'_> {
+impl RestorePlan {
     fn choose_trees(&mut self, production: bool, findings: &mut Vec<Finding>) -> Result<()> {
-        let (site, options) = (self.site, &self.options);
+        let (site, options) = (&self.site, &self.options);
         let mut add = |kind, target: &camino::Utf8Path| {
             let tree = TreeMove::plan(kind, target, &self.journal.stamp, options.switch_inside)?;
             self.journal.trees.push(tree);
@@ -247,7 +242,7 @@ impl RestorePlan<'_> {
 }
 
 /// The place with the most room that the database's user can enter.
-fn dump_dir(plan: &RestorePlan<'_>) -> Result<Utf8PathBuf> {
+fn dump_dir(plan: &RestorePlan) -> Result<Utf8PathBuf> {
     let mut places = vec![fs::temp_dir(), Utf8PathBuf::from("/var/tmp"), plan.state_dir.clone()];
     places.retain(|place| {
         let user = plan.admin.as_ref().and_then(Admin::system_user);
@@ -265,7 +260,7 @@ pub(super) fn is_root() -> bool {
     current_uid() == 0
 }
 
-impl fmt::Display for RestorePlan<'_> {
+impl fmt::Display for RestorePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = if self.continues { "continue the restore of" } else { "restore" };
         writeln!(f, "{verb} {}", self.source)?;

@@ -90,14 +90,14 @@ impl fmt::Display for Preflight {
 
 /// A plan against which nothing speaks.
 #[derive(Debug)]
-pub struct Preflighted<'a> {
-    pub(super) plan: RestorePlan<'a>,
+pub struct Preflighted {
+    pub(super) plan: RestorePlan,
     pub(super) preflight: Preflight,
 }
 
-impl<'a> Preflighted<'a> {
+impl Preflighted {
     /// The plan.
-    pub fn plan(&self) -> &RestorePlan<'a> {
+    pub fn plan(&self) -> &RestorePlan {
         &self.plan
     }
 
@@ -107,7 +107,7 @@ impl<'a> Preflighted<'a> {
     }
 }
 
-impl<'a> RestorePlan<'a> {
+impl RestorePlan {
     /// Looks for reasons against the restore and gives them all, the archive's proof included. Changes nothing.
     ///
     /// # Errors
@@ -151,7 +151,7 @@ impl<'a> RestorePlan<'a> {
     /// # Errors
     /// `Damaged` for an archive that is not whole, `Incompatible` where only versions and the like do not fit, else
     /// `Refused`; each with all reasons.
-    pub fn preflight(self, progress: &dyn Progress) -> Result<Preflighted<'a>> {
+    pub fn preflight(self, progress: &dyn Progress) -> Result<Preflighted> {
         let preflight = self.check(progress)?.into_result()?;
         Ok(Preflighted { plan: self, preflight })
     }

@@ -5,6 +5,7 @@ mod inherited;
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -14,15 +15,15 @@ use crate::{Error, ErrorKind, Result, fs};
 pub(super) use contents::Contents;
 pub(super) use inherited::{external_host, inherited};
 
-/// What is restored.
-#[derive(Debug)]
+/// What is restored. Clones share it.
+#[derive(Clone, Debug)]
 pub struct Source {
-    pub(super) kind: SourceKind,
+    pub(super) kind: Arc<SourceKind>,
 }
 
 #[derive(Debug)]
 pub(super) enum SourceKind {
-    Archive(Box<Archive>),
+    Archive(Archive),
     Parts(Parts),
 }
 
@@ -40,7 +41,7 @@ impl Source {
     /// # Errors
     /// Those of [`Archive::open`].
     pub fn archive(path: &Utf8Path) -> Result<Self> {
-        Ok(Self { kind: SourceKind::Archive(Box::new(Archive::open(path)?)) })
+        Ok(Self { kind: Arc::new(SourceKind::Archive(Archive::open(path)?)) })
     }
 
     /// A dump (pg_dump's directory or custom format, or an SQL script, perhaps gzip-compressed), a copy of `/etc/zulip`,
@@ -67,12 +68,12 @@ impl Source {
             settings: directory(settings)?,
             uploads: directory(uploads)?,
         };
-        Ok(Self { kind: SourceKind::Parts(parts) })
+        Ok(Self { kind: Arc::new(SourceKind::Parts(parts)) })
     }
 
     /// The archive, where it is one.
     pub fn as_archive(&self) -> Option<&Archive> {
-        match &self.kind {
+        match &*self.kind {
             SourceKind::Archive(archive) => Some(archive),
             SourceKind::Parts(_) => None,
         }
@@ -80,8 +81,8 @@ impl Source {
 
     /// The dump, where it can be read as it lies.
     pub(super) fn dump(&self) -> Option<Dump<'_>> {
-        match &self.kind {
-            SourceKind::Archive(archive) => match &**archive {
+        match &*self.kind {
+            SourceKind::Archive(archive) => match archive {
                 Archive::Indexed(archive) => Some(Dump::Indexed(archive)),
                 Archive::Stream(_) => None,
             },
@@ -96,8 +97,8 @@ impl Source {
             let found = found.map(|found| format!("{}:{}:{}", found.ino(), found.len(), found.mtime()));
             Ok::<_, Error>(format!("{path}@{}", found.unwrap_or_default()))
         };
-        match &self.kind {
-            SourceKind::Archive(archive) => match &**archive {
+        match &*self.kind {
+            SourceKind::Archive(archive) => match archive {
                 // The digest of the manifest stands for all of the archive, wherever it lies.
                 Archive::Indexed(archive) => Ok(format!("manifest:{}", archive.trailer().manifest_sha256)),
                 Archive::Stream(archive) => of_file(archive.path()),
@@ -114,7 +115,7 @@ impl Source {
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
+        match &*self.kind {
             SourceKind::Archive(archive) => f.write_str(archive.path().as_str()),
             SourceKind::Parts(parts) => {
                 let database = parts.database.as_ref().map(|dump| format!("{} ({})", dump.path, dump.kind));

@@ -65,11 +65,11 @@ fn clear(tree: &TreeMove) -> Result<()> {
 }
 
 /// Makes a tree ready and remembers by what it is known.
-pub(super) fn stage(plan: &RestorePlan<'_>, tree: &mut TreeMove, progress: &dyn Progress) -> Result<Staged> {
+pub(super) fn stage(plan: &RestorePlan, tree: &mut TreeMove, progress: &dyn Progress) -> Result<Staged> {
     let mut staged = Staged::default();
     let jobs = plan.options.jobs.unwrap_or(0);
-    match &plan.source.kind {
-        SourceKind::Archive(archive) => match &**archive {
+    match &*plan.source.kind {
+        SourceKind::Archive(archive) => match archive {
             Archive::Indexed(indexed) => {
                 clear(tree)?;
                 let place = unpack_place(tree);
@@ -99,7 +99,7 @@ fn measure(root: &Utf8Path) -> Result<(u64, u64)> {
 }
 
 /// What comes after the unpacking, whatever it was unpacked from.
-fn finish(plan: &RestorePlan<'_>, tree: &mut TreeMove, staged: &mut Staged) -> Result<()> {
+fn finish(plan: &RestorePlan, tree: &mut TreeMove, staged: &mut Staged) -> Result<()> {
     let owner = plan.site.deployment().map_or((0, 0), |deployment| (deployment.owner().uid, deployment.owner().gid));
     let model = tree.existed.then_some(tree.target.as_path());
     match tree.kind {

@@ -125,11 +125,12 @@ pub struct Container {
 
 impl Site {
     pub(super) fn find_settings_dir(&self) -> Result<Known<SettingsDir>> {
-        let usual = || Known::new(self.host.path("/etc/zulip"), Origin::Found(self.host.path("/etc/zulip")));
-        let Known { value: named, origin } = self.given.settings_dir.clone().unwrap_or_else(usual);
+        let usual =
+            || Known::new(self.parts.host.path("/etc/zulip"), Origin::Found(self.parts.host.path("/etc/zulip")));
+        let Known { value: named, origin } = self.parts.given.settings_dir.clone().unwrap_or_else(usual);
         let hint = "name the settings directory with --settings-dir or ZULIP_BACKUP_SETTINGS_DIR";
         let link_target = Host::link_target(&named)?;
-        let path = self.host.find(&named)?.ok_or_else(|| {
+        let path = self.parts.host.find(&named)?.ok_or_else(|| {
             let what = if link_target.is_some() { "leads nowhere" } else { "does not exist" };
             Error::new(ErrorKind::NotFound, format!("the settings directory {named} {what} (from {origin})"))
                 .with_path(&named)
@@ -147,13 +148,13 @@ impl Site {
         let directory = match self.known_settings_dir() {
             Ok(directory) => directory.value.path.clone(),
             // A checkout has none. One that was named and is not there is a mistake.
-            Err(error) if error.kind() == ErrorKind::NotFound && self.given.settings_dir.is_none() => {
-                return Ok(ZulipConf { path: self.host.path("/etc/zulip/zulip.conf"), ..ZulipConf::default() });
+            Err(error) if error.kind() == ErrorKind::NotFound && self.parts.given.settings_dir.is_none() => {
+                return Ok(ZulipConf { path: self.parts.host.path("/etc/zulip/zulip.conf"), ..ZulipConf::default() });
             }
             Err(error) => return Err(error),
         };
         let path = directory.join("zulip.conf");
-        Ok(match self.host.read(&path, ini::MAX_BYTES)? {
+        Ok(match self.parts.host.read(&path, ini::MAX_BYTES)? {
             Some(text) => ZulipConf::parse(path, &text),
             None => ZulipConf { path, ..ZulipConf::default() },
         })
@@ -170,7 +171,7 @@ impl Site {
     }
 
     pub(super) fn find_secrets_file(&self) -> Result<Known<Utf8PathBuf>> {
-        if let Some(given) = &self.given.secrets_file {
+        if let Some(given) = &self.parts.given.secrets_file {
             return Ok(given.clone());
         }
         let path = match self.kind()?.value {
@@ -182,7 +183,7 @@ impl Site {
 
     pub(super) fn find_secrets(&self) -> Result<Secrets> {
         let Known { value: path, origin } = self.find_secrets_file()?;
-        let text = self.host.read(&path, ini::MAX_BYTES)?.ok_or_else(|| {
+        let text = self.parts.host.read(&path, ini::MAX_BYTES)?.ok_or_else(|| {
             Error::new(ErrorKind::NotFound, format!("there is no secrets file {path} (from {origin})"))
                 .with_path(&path)
                 .with_hint("name it with --secrets-file, or secrets_file in zulip-backup.toml")
@@ -192,7 +193,7 @@ impl Site {
 
     pub(super) fn find_container(&self) -> Container {
         let mut container = Container::default();
-        let marker = self.host.path("/.dockerenv");
+        let marker = self.parts.host.path("/.dockerenv");
         if matches!(fs::symlink_metadata(&marker), Ok(Some(_))) {
             container.evidence.push(format!("{marker} exists"));
         }
@@ -202,11 +203,11 @@ impl Site {
         {
             of_image.push(format!("puppet class {DOCKER_CLASS}"));
         }
-        let settings = self.host.path("/etc/zulip");
-        let data = self.host.path("/data");
+        let settings = self.parts.host.path("/etc/zulip");
+        let data = self.parts.host.path("/data");
         for path in [settings.clone(), settings.join("zulip-secrets.conf"), settings.join("zulip.conf")] {
             if let Ok(Some(target)) = Host::link_target(&path)
-                && self.host.path(&target).starts_with(&data)
+                && self.parts.host.path(&target).starts_with(&data)
             {
                 of_image.push(format!("{path} is a link to {target}"));
             }

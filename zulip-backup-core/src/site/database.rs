@@ -69,10 +69,10 @@ impl Facts {
 
 impl Site {
     pub(super) fn find_database(&self) -> Result<Known<ConnectOptions>> {
-        if let Some(given) = &self.given_database {
+        if let Some(given) = &self.parts.given_database {
             return Ok(Known::new(given.clone(), Origin::Flag("given".to_owned())));
         }
-        if let Some(url) = &self.given.database_url {
+        if let Some(url) = &self.parts.given.database_url {
             return Ok(Known::new(parse(&url.value, &url.origin)?, url.origin.clone()));
         }
         let conf = self.zulip_conf()?;
@@ -107,8 +107,8 @@ impl Site {
         if remote && let Ok(deployment) = self.deployment() {
             use_certificates_of(deployment.owner(), &mut connect);
         }
-        if connect.hosts.is_empty() && self.caller_uid == 0 {
-            connect.run_as = connect.user.as_deref().and_then(|role| self.host.user_by_name(role));
+        if connect.hosts.is_empty() && self.parts.caller_uid == 0 {
+            connect.run_as = connect.user.as_deref().and_then(|role| self.parts.host.user_by_name(role));
         }
         Ok(Known::new(connect, Origin::Derived(sources.join(", "))))
     }

@@ -206,7 +206,7 @@ impl Site {
     /// What is not as it should be, of the parts that can be looked at.
     pub fn findings(&self) -> Findings {
         let mut findings = Findings::default();
-        for finding in &self.given.findings {
+        for finding in &self.parts.given.findings {
             findings.push(finding.clone());
         }
         if let Some(lock) = self.deployment().ok().and_then(Deployment::upgrade_lock) {
@@ -221,7 +221,7 @@ impl Site {
         if let Ok(secrets) = self.secrets() {
             take_problems(&mut findings, secrets.path(), secrets.problems());
             let mode =
-                self.host.find(secrets.path()).ok().flatten().and_then(|path| fs::metadata(&path).ok().flatten());
+                self.parts.host.find(secrets.path()).ok().flatten().and_then(|path| fs::metadata(&path).ok().flatten());
             // 0644 is common in a developer's checkout and harmless there.
             let production = self.kind().is_ok_and(|kind| kind.value == Kind::Production);
             if let Some(mode) = mode.map(|metadata| metadata.mode()).filter(|mode| production && mode & 0o007 != 0) {

@@ -74,10 +74,10 @@ impl Site {
     /// [`ErrorKind::Usage`] for what is not the name of a setting, or of one that holds secrets.
     pub fn setting(&self, name: &str) -> Result<Known<SettingValue>> {
         check_name(name)?;
-        if let Some(given) = self.given.settings.get(name) {
+        if let Some(given) = self.parts.given.settings.get(name) {
             return Ok(given.clone().map(SettingValue));
         }
-        let cache = &self.settings_cache;
+        let cache = &self.parts.settings_cache;
         if let Some(known) = cache.answers.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
             return Ok(known.clone());
         }
@@ -111,7 +111,7 @@ impl Site {
 
     /// Why the deployment's Python does not answer, where it was asked and did not.
     pub(super) fn settings_silence(&self) -> Option<String> {
-        self.settings_cache.silent.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.parts.settings_cache.silent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn ask(&self, name: &str) -> Answer {
@@ -120,7 +120,7 @@ impl Site {
         }
         let answer = self.ask_python(name);
         if let Answer::Silent(reason) = &answer {
-            *self.settings_cache.silent.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.clone());
+            *self.parts.settings_cache.silent.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.clone());
         }
         answer
     }
@@ -130,7 +130,7 @@ impl Site {
             Ok(call) => call,
             Err(error) => return Answer::Silent(error.to_string()),
         };
-        let seconds = self.given.script_timeout_seconds.unwrap_or(DEFAULT_TIMEOUT_SECONDS);
+        let seconds = self.parts.given.script_timeout_seconds.unwrap_or(DEFAULT_TIMEOUT_SECONDS);
         let output = match self.runner().execute(&call.arg(name).quiet().timeout_seconds(seconds), &Silent) {
             Ok(output) => output,
             Err(error) => return Answer::Silent(error.chain()),
@@ -153,7 +153,7 @@ impl Site {
             Kind::Development => self.deployment()?.path().join("zproject/custom_dev_settings.py"),
         };
         let explain = |reason: String| unknowable(name, &format!("{silence}; {reason}"));
-        let read = self.host.read(&path, settings_py::MAX_BYTES);
+        let read = self.parts.host.read(&path, settings_py::MAX_BYTES);
         let Some(text) = read.map_err(|error| explain(error.chain()).with_source(error))? else {
             let default = default(name, kind).filter(|_| kind == Kind::Development);
             return default
@@ -174,7 +174,7 @@ impl Site {
 
     /// The settings file a production server reads, whether it exists or not.
     pub(super) fn has_settings_py(&self) -> Result<bool> {
-        Ok(self.host.find(&self.settings_dir()?.path.join("settings.py"))?.is_some())
+        Ok(self.parts.host.find(&self.settings_dir()?.path.join("settings.py"))?.is_some())
     }
 }
 

@@ -80,9 +80,9 @@ const S3_SETTINGS: [&str; 7] = [
 
 impl Site {
     pub(super) fn find_uploads(&self) -> Result<Known<UploadsBackend>> {
-        if let Some(given) = &self.given.uploads_dir {
+        if let Some(given) = &self.parts.given.uploads_dir {
             return Ok(Known::new(
-                UploadsBackend::Local(local(&self.host, given.value.clone())?),
+                UploadsBackend::Local(local(&self.parts.host, given.value.clone())?),
                 given.origin.clone(),
             ));
         }
@@ -95,8 +95,9 @@ impl Site {
             .with_hint("give --uploads-dir or ZULIP_BACKUP_UPLOADS_DIR"));
         }
         let Some(path) = setting.value.text() else { return self.find_s3(&setting.origin) };
-        let named = if path.starts_with('/') { self.host.path(path) } else { self.deployment()?.path().join(path) };
-        Ok(Known::new(UploadsBackend::Local(local(&self.host, named)?), setting.origin))
+        let named =
+            if path.starts_with('/') { self.parts.host.path(path) } else { self.deployment()?.path().join(path) };
+        Ok(Known::new(UploadsBackend::Local(local(&self.parts.host, named)?), setting.origin))
     }
 
     fn find_s3(&self, origin: &Origin) -> Result<Known<UploadsBackend>> {

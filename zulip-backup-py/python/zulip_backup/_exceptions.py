@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from zulip_backup._native import Finding
+from zulip_backup._events import FindingDict
+from zulip_backup._finding import Finding
 
 
 class ZulipBackupError(Exception):
@@ -31,14 +31,14 @@ class ZulipBackupError(Exception):
         exit_code: int = 6,
         path: Path | None = None,
         hint: str | None = None,
-        reasons: tuple[Finding, ...] = (),
+        reasons: Iterable[Finding | FindingDict] = (),
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.exit_code = exit_code
         self.path = path
         self.hint = hint
-        self.reasons = reasons
+        self.reasons = tuple(reason if isinstance(reason, Finding) else Finding(**reason) for reason in reasons)
         # A traceback shows notes, from Python 3.11 on.
         add_note = getattr(self, "add_note", None)
         if hint is not None and add_note is not None:

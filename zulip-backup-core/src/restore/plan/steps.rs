@@ -166,7 +166,7 @@ pub struct PlannedStep {
 }
 
 /// The steps that are left, in order: first all that destroys nothing, then the short window, then the finish.
-pub(super) fn steps(plan: &RestorePlan<'_>, production: bool, of_stream: bool) -> Vec<PlannedStep> {
+pub(super) fn steps(plan: &RestorePlan, production: bool, of_stream: bool) -> Vec<PlannedStep> {
     let journal = &plan.journal;
     let mut steps = Vec::new();
     if of_stream {
@@ -217,7 +217,7 @@ pub(super) fn steps(plan: &RestorePlan<'_>, production: bool, of_stream: bool) -
     steps.into_iter().map(|step| planned(plan, step)).collect()
 }
 
-fn kept_files(plan: &RestorePlan<'_>) -> Vec<String> {
+fn kept_files(plan: &RestorePlan) -> Vec<String> {
     let options = &plan.options;
     [
         (options.keep_settings, "settings.py"),
@@ -230,7 +230,7 @@ fn kept_files(plan: &RestorePlan<'_>) -> Vec<String> {
     .collect()
 }
 
-fn planned(plan: &RestorePlan<'_>, step: Step) -> PlannedStep {
+fn planned(plan: &RestorePlan, step: Step) -> PlannedStep {
     let as_postgres = plan.admin.as_ref().is_some_and(|admin| admin.system_user().is_some());
     let root_or_caller = if is_root() { RunsAs::Root } else { RunsAs::Caller };
     let in_place = plan.options.in_place;

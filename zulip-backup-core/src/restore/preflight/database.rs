@@ -13,7 +13,7 @@ use crate::restore::plan::RestorePlan;
 use crate::restore::preflight::host::of_error;
 use crate::{Finding, Result};
 
-impl RestorePlan<'_> {
+impl RestorePlan {
     pub(super) fn database(&self, findings: &mut Vec<Finding>) -> Result<()> {
         let (Some(admin), Some(database)) = (&self.admin, &self.journal.database) else { return Ok(()) };
         let mut client = admin.connect()?;

@@ -11,13 +11,13 @@ use crate::site::Kind;
 use crate::units::bytes;
 use crate::{Error, Finding, Result, Severity, fs};
 
-impl RestorePlan<'_> {
+impl RestorePlan {
     pub(super) fn host(&self, findings: &mut Vec<Finding>) -> Result<()> {
         if let Err(error) = self.site.refuse_during_upgrade() {
             findings.push(of_error("upgrade-running", "deployment", &error));
         }
         self.scripts(findings);
-        let archive = matches!(self.source.kind, SourceKind::Archive(_));
+        let archive = matches!(*self.source.kind, SourceKind::Archive(_));
         if archive && !self.contents.database && !self.options.skip_db {
             findings.push(
                 Finding::error("no-database", self.source.to_string(), "holds no database: it was made with --skip-db")

@@ -12,7 +12,7 @@ const SHOWN: usize = 5;
 
 type Migrations = BTreeSet<(String, String)>;
 
-impl RestorePlan<'_> {
+impl RestorePlan {
     pub(super) fn migrations(&self, findings: &mut Vec<Finding>) -> Result<()> {
         let Some(archived) = &self.contents.migrations else {
             findings.push(Finding::note(

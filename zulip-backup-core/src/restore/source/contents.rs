@@ -18,7 +18,7 @@ pub(crate) const SETTINGS_FILES: [&str; 3] = ["settings.py", "zulip.conf", "zuli
 const MAX_FILE_BYTES: u64 = 4 << 20;
 
 /// What a source holds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Contents {
     /// Whether there are settings of a production server.
     pub(crate) settings: bool,
@@ -61,8 +61,8 @@ pub(crate) struct Contents {
 impl Contents {
     /// Looks into a source: at the tail of one of our archives, at the start of others up to the uploads.
     pub(crate) fn read(source: &Source, progress: &dyn Progress) -> Result<Self> {
-        match &source.kind {
-            SourceKind::Archive(archive) => match &**archive {
+        match &*source.kind {
+            SourceKind::Archive(archive) => match archive {
                 Archive::Indexed(indexed) => Self::of_indexed(archive, indexed),
                 Archive::Stream(stream) => Self::of_stream(stream, progress),
             },

@@ -21,7 +21,7 @@ struct Part {
 
 /// Unpacks everything that is wanted.
 pub(in crate::restore) fn unpack(
-    plan: &RestorePlan<'_>,
+    plan: &RestorePlan,
     archive: &StreamArchive,
     trees: &[TreeMove],
     progress: &dyn Progress,

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use zulip_backup_core::{Finding, Progress, Result, Task};
 
 use crate::errors::exception;
-use crate::report::to_python;
+use crate::outcome::to_python;
 
 /// How long a signal or news of a task may wait.
 const TICK: Duration = Duration::from_millis(100);
@@ -26,7 +26,7 @@ const QUEUE: usize = 256;
 
 /// Does `verb`. An exception raised by a handler of a signal, or by `observer`, stops it and is raised once it has
 /// cleaned up.
-pub fn run<T: Send>(
+pub fn work<T: Send>(
     py: Python<'_>,
     observer: Option<Py<PyAny>>,
     verb: impl FnOnce(&dyn Progress) -> Result<T> + Send,
@@ -162,6 +162,8 @@ impl Caller<'_> {
         {
             self.stop(raised);
         }
+        // Who stops the work from another thread need not wait for news.
+        self.call(|py, observer| observer.call_method0(py, "tick").map(drop));
         let news: Vec<Value> = self
             .tally
             .lock()
@@ -178,9 +180,12 @@ impl Caller<'_> {
     }
 
     fn tell(&mut self, event: &Value) {
+        self.call(|py, observer| observer.call1(py, (to_python(py, event)?,)).map(drop));
+    }
+
+    fn call(&mut self, with: impl FnOnce(Python<'_>, &Py<PyAny>) -> PyResult<()>) {
         let (Some(observer), None) = (&self.observer, &self.stopped) else { return };
-        let told = Python::attach(|py| observer.call1(py, (to_python(py, event)?,)).map(drop));
-        if let Err(raised) = told {
+        if let Err(raised) = Python::attach(|py| with(py, observer)) {
             self.stop(raised);
         }
     }

@@ -1,0 +1,87 @@
+//! A plan that Python holds.
+
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use zulip_backup_core::{Error, ErrorKind, Progress, Result};
+
+use crate::errors::exception;
+use crate::outcome::Outcome;
+use crate::work::work;
+
+/// Does what was planned.
+type Execute = Box<dyn FnOnce(&dyn Progress) -> Result<Outcome> + Send>;
+
+/// Looks for what speaks against it.
+type Check = Box<dyn Fn(&dyn Progress) -> Result<Outcome> + Send + Sync>;
+
+/// What was planned, with what it takes to do it.
+pub struct Planned {
+    pub outcome: Outcome,
+    pub check: Option<Check>,
+    pub execute: Execute,
+}
+
+/// A plan. It can be executed once.
+#[pyclass(frozen, module = "zulip_backup._native")]
+pub struct Plan {
+    outcome: Outcome,
+    check: Option<Check>,
+    execute: Mutex<Option<Execute>>,
+    /// A child process has neither the plan's connections nor its threads.
+    process: u32,
+}
+
+impl From<Planned> for Plan {
+    fn from(planned: Planned) -> Self {
+        let Planned { outcome, check, execute } = planned;
+        Self { outcome, check, execute: Mutex::new(Some(execute)), process: std::process::id() }
+    }
+}
+
+impl Plan {
+    fn own(&self) -> Result<()> {
+        let here = std::process::id();
+        if self.process == here {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Usage, format!("the plan is of process {}, this is {here}", self.process))
+            .with_hint("plan again in the child process"))
+    }
+}
+
+#[pymethods]
+impl Plan {
+    /// The plan as JSON.
+    #[getter]
+    fn json(&self) -> &str {
+        &self.outcome.json
+    }
+
+    /// The plan as people read it.
+    #[getter]
+    fn text(&self) -> &str {
+        &self.outcome.text
+    }
+
+    /// Looks for what speaks against it: JSON and text. None where planning itself has looked.
+    #[pyo3(signature = (progress=None))]
+    fn check(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<Option<(String, String)>> {
+        self.own().map_err(|error| exception(py, &error))?;
+        let Some(check) = &self.check else { return Ok(None) };
+        let Outcome { json, text } = work(py, progress, check)?;
+        Ok(Some((json, text)))
+    }
+
+    /// Does it: the report as JSON and text. A plan is executed once.
+    #[pyo3(signature = (progress=None))]
+    fn execute(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<(String, String)> {
+        self.own().map_err(|error| exception(py, &error))?;
+        let execute = self.execute.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(|| {
+            let error = Error::new(ErrorKind::Usage, "the plan was executed already").with_hint("plan again");
+            exception(py, &error)
+        })?;
+        let Outcome { json, text } = work(py, progress, execute)?;
+        Ok((json, text))
+    }
+}
