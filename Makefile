@@ -48,15 +48,19 @@ test-rust: ## the Rust tests and the examples in the documentation
 	$(WITH_POSTGRES) $(SIGNALS) $(CARGO) test --locked --workspace --exclude zulip-backup-py
 
 # The wheel is built in the tests' own profile and out of what they have compiled already.
-.PHONY: test-python
-test-python: ## build the wheel (unoptimised), check its types, run pytest; ARGS="-k name"
-	@$(WITH_POSTGRES) python=$$(scripts/python-tools test); set -x; \
+.PHONY: test-wheel
+test-wheel:
+	@python=$$(scripts/python-tools test); set -x; \
 	rm -rf "$$CARGO_TARGET_DIR/test-wheels"; \
 	"$$python" -m maturin build --quiet --locked --compatibility linux --manifest-path zulip-backup-py/Cargo.toml \
 	    --out "$$CARGO_TARGET_DIR/test-wheels"; \
 	"$$python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps --no-index \
 	    "$$CARGO_TARGET_DIR"/test-wheels/*.whl; \
-	$(CARGO) build --quiet --locked --package zulip-backup-examples --bin sample-server; \
+	$(CARGO) build --quiet --locked --package zulip-backup-examples --bin sample-server
+
+.PHONY: test-python
+test-python: test-wheel ## build the wheel (unoptimised), check its types, run pytest; ARGS="-k name"
+	@$(WITH_POSTGRES) python=$$(scripts/python-tools test); set -x; \
 	cd zulip-backup-py; \
 	"$$python" -m mypy --cache-dir "$$CARGO_TARGET_DIR/mypy" --package zulip_backup; \
 	"$$python" -m mypy --cache-dir "$$CARGO_TARGET_DIR/mypy" tests; \
@@ -66,6 +70,10 @@ test-python: ## build the wheel (unoptimised), check its types, run pytest; ARGS
 .PHONY: kill
 kill: ## end imports at hundreds of moments: killed, without their server, on a full disk
 	$(WITH_POSTGRES) IMPORT_KILLS=$(KILLS) $(SIGNALS) $(CARGO) test --locked --package zulip-backup-core --test import_kill
+
+.PHONY: example-django
+example-django: test-wheel ## show Django's commands on a throw-away server
+	@$(WITH_POSTGRES) "$$(scripts/python-tools test)" examples/django_project/run.py
 
 .PHONY: demo
 demo: ## show the whole way of a sample server: back up, verify, restore

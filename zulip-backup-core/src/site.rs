@@ -110,9 +110,7 @@ impl Site {
     /// # Errors
     /// [`ErrorKind::NotFound`] or [`ErrorKind::Config`] naming `--deployment`.
     pub fn deployment(&self) -> Result<&Deployment> {
-        kept(&self.parts.deployment, || {
-            Deployment::open(&self.parts.host, self.parts.given.deployment.as_ref(), self.parts.caller_uid)
-        })
+        kept(&self.parts.deployment, || Deployment::open(&self.parts.host, &self.parts.given, self.parts.caller_uid))
     }
 
     /// Production or development: production if and only if `zulip.conf` has `deploy_type` in `[machine]`.
@@ -196,7 +194,10 @@ impl Site {
     /// # Errors
     /// Those of [`Site::deployment`]; [`ErrorKind::Config`] when `version.py` does not say.
     pub fn version(&self) -> Result<&ZulipVersion> {
-        kept(&self.parts.version, || ZulipVersion::of(&self.parts.host, self.deployment()?, self.runner()))
+        kept(&self.parts.version, || match &self.parts.given.zulip_version {
+            Some(given) => ZulipVersion::given(given),
+            None => ZulipVersion::of(&self.parts.host, self.deployment()?, self.runner()),
+        })
     }
 
     /// Where the deployment is, as people name it; a production server's standard place where it is not known.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import zulip_backup
-from conftest import WORKSPACE
+from throwaway import WORKSPACE
 from zulip_backup import BackupReport, ProgressEvent
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 import zulip_backup
-from conftest import Host, PostgresServer, sample
+from conftest import Host
+from throwaway import PostgresServer, sample
 from zulip_backup import BackupReport, Report, Site, realm
 
 
@@ -20,8 +21,7 @@ from zulip_backup import BackupReport, Report, Site, realm
 def site(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A server of its own, which the tests of this module change."""
     root = tmp_path_factory.mktemp("changed")
-    postgres.run("createdb", "-h", str(postgres.directory), "-U", "postgres", "changed")
-    url = postgres.url("changed")
+    url = postgres.create("changed")
     sample("--messages", "300", "--uploads-bytes", "300000", "--database-url", url, "--root", root)
     return Site(root=root, database_url=url)
 
@@ -35,7 +35,7 @@ def exported(site: Site, tmp_path_factory: pytest.TempPathFactory) -> zulip_back
 
 def declared(product: Any) -> None:
     """Every key of the JSON has its attribute, all the way down."""
-    missing = []
+    missing: list[str] = []
 
     def walk(value: Any, data: Any, where: str) -> None:
         if dataclasses.is_dataclass(value) and isinstance(data, dict):

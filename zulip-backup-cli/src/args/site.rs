@@ -27,6 +27,9 @@ pub struct SiteArgs {
     /// [env: ZULIP_BACKUP_DATABASE_URL]. No password here: every user of the machine can see it
     #[arg(long, global = true, value_name = "URL", value_parser = secret, hide_default_value = true)]
     pub database_url: Option<Secret>,
+    /// The Zulip version [default: what version.py of the deployment says]
+    #[arg(long, global = true, value_name = "VERSION")]
+    pub zulip_version: Option<String>,
     /// What one Django setting is, instead of asking Zulip; may be given several times
     #[arg(long = "setting", global = true, value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub settings: Vec<(String, String)>,
@@ -64,6 +67,7 @@ impl From<SiteArgs> for SiteOptions {
             secrets_file: args.secrets_file,
             uploads_dir: args.uploads_dir,
             database_url: args.database_url,
+            zulip_version: args.zulip_version,
             settings: args.settings.into_iter().collect(),
             script_timeout_seconds: args.script_timeout,
             config: args.config,

@@ -92,7 +92,7 @@ pub fn plan(site: &Site, options: &BackupOptions, progress: &dyn Progress) -> Re
     let mut findings = Vec::new();
     let production = site.kind()?.value == Kind::Production;
     let settings = production.then(|| site.settings_dir()).transpose()?;
-    let dev_secrets = if production { None } else { Some(site.secrets_file()?.value) };
+    let dev_secrets = if production { None } else { dev_secrets(site, &mut findings)? };
     let (database, connection, server_version) = database(site, options, &mut findings)?;
     let (uploads, backend, uploads_dir) = uploads(site, options, &mut findings, progress)?;
     let output = output(options, compression)?;
@@ -152,6 +152,20 @@ pub fn plan(site: &Site, options: &BackupOptions, progress: &dyn Progress) -> Re
         connection,
         avatar_salt: site.secrets().ok().and_then(|secrets| secrets.get("avatar_salt").cloned()),
     })
+}
+
+/// A development server has its secrets alone; a Django project that is not Zulip's has none.
+fn dev_secrets(site: &Site, findings: &mut Vec<Finding>) -> Result<Option<Utf8PathBuf>> {
+    let file = site.secrets_file()?.value;
+    if fs::metadata(&file)?.is_some() {
+        return Ok(Some(file));
+    }
+    findings.push(Finding::note(
+        "secrets-file-missing",
+        file.as_str(),
+        "does not exist: the backup is without settings",
+    ));
+    Ok(None)
 }
 
 fn compression(options: &BackupOptions) -> Result<Compression> {

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::host::Host;
+use super::options::Given;
 use super::provenance::{Known, Origin};
 use super::script::{ScriptCall, is_inner};
 use crate::process::SystemUser;
@@ -24,9 +25,9 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    pub(super) fn open(host: &Host, given: Option<&Known<Utf8PathBuf>>, caller_uid: u32) -> Result<Self> {
+    pub(super) fn open(host: &Host, given: &Given, caller_uid: u32) -> Result<Self> {
         let found = || Known::new(host.path(CURRENT), Origin::Found(host.path(CURRENT)));
-        let Known { value: named, origin } = given.cloned().unwrap_or_else(found);
+        let Known { value: named, origin } = given.deployment.clone().unwrap_or_else(found);
         let hint = "name the deployment with --deployment or ZULIP_BACKUP_DEPLOYMENT";
         let Some(path) = host.find(&named)? else {
             return Err(Error::new(
@@ -36,7 +37,7 @@ impl Deployment {
             .with_path(named)
             .with_hint(hint));
         };
-        if !fs::is_file(&path.join("version.py")) {
+        if given.zulip_version.is_none() && !fs::is_file(&path.join("version.py")) {
             return Err(Error::new(
                 ErrorKind::Config,
                 format!("{named} is not a Zulip deployment: it has no version.py"),

@@ -37,6 +37,9 @@ pub struct SiteOptions {
     /// The database (`--database-url`), as a URL or libpq's `key=value` words; else what the settings say.
     #[serde(deserialize_with = "secret")]
     pub database_url: Option<Secret>,
+    /// The Zulip version (`--zulip-version`); else what `version.py` of the deployment says. With it, the deployment may be
+    /// any directory.
+    pub zulip_version: Option<String>,
     /// Single Django settings (`--setting NAME=VALUE`), as `str()` would print them.
     pub settings: BTreeMap<String, String>,
     /// Seconds a question to the deployment's Python may take (`--script-timeout`); else 60.
@@ -82,6 +85,12 @@ impl SiteOptions {
     /// Names the database.
     pub fn database_url(mut self, url: impl Into<String>) -> Self {
         self.database_url = Some(Secret::new(url));
+        self
+    }
+
+    /// Says which Zulip version it is.
+    pub fn zulip_version(mut self, version: impl Into<String>) -> Self {
+        self.zulip_version = Some(version.into());
         self
     }
 
@@ -164,6 +173,7 @@ pub(super) struct Given {
     pub(super) secrets_file: Option<Known<Utf8PathBuf>>,
     pub(super) uploads_dir: Option<Known<Utf8PathBuf>>,
     pub(super) database_url: Option<Known<Secret>>,
+    pub(super) zulip_version: Option<String>,
     pub(super) settings: BTreeMap<String, Known<String>>,
     pub(super) script_timeout_seconds: Option<u64>,
     pub(super) config: Option<Known<Utf8PathBuf>>,
@@ -209,6 +219,7 @@ impl Given {
             .map(|value| Known::new(Secret::new(value), Origin::Environment(DATABASE_URL.1)));
         let in_file = file.database_url.map(|value| Known::new(value, from_file.clone()));
         given.database_url = flag.or(variable).or(in_file);
+        given.zulip_version = options.zulip_version.or(file.zulip_version);
         given.settings =
             file.settings.into_iter().map(|(name, value)| (name, Known::new(value, from_file.clone()))).collect();
         let flags = options

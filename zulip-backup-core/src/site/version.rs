@@ -45,6 +45,13 @@ impl ZulipVersion {
         Some((major.parse().ok()?, digits(minor)?))
     }
 
+    /// One that somebody has said.
+    pub(super) fn given(text: &str) -> Result<Self> {
+        let version = line(text.trim())
+            .ok_or_else(|| Error::new(ErrorKind::Usage, format!("{text:?} is no version: expected one line")))?;
+        Ok(Self { version, git_describe: None, merge_base: None, feature_level: None })
+    }
+
     pub(super) fn of(host: &Host, deployment: &Deployment, runner: &dyn ScriptRunner) -> Result<Self> {
         let path = deployment.path().join("version.py");
         let text = host.read(&path, MAX_BYTES)?.ok_or_else(|| {

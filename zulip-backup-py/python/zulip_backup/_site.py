@@ -74,6 +74,8 @@ class Site:
     """Directory of the uploaded files; else what ``LOCAL_UPLOADS_DIR`` says."""
     database_url: str | None = field(default=None, repr=False)
     """The database, as a URL or in libpq's ``key=value`` words; else what the settings say."""
+    zulip_version: str | None = None
+    """The Zulip version; else what ``version.py`` of the deployment says. With it, the deployment may be any directory."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Single Django settings, as ``str()`` prints them."""
     script_timeout_seconds: int | None = None
@@ -97,6 +99,7 @@ class Site:
             secrets_file=site.secrets_file,
             uploads_dir=site.uploads_dir,
             database_url=site.database_url,
+            zulip_version=site.zulip_version,
             settings=dict(site.settings),
             script_timeout_seconds=site.script_timeout_seconds,
         )
