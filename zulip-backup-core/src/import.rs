@@ -39,6 +39,7 @@ mod options;
 mod plan;
 mod random;
 mod reasons;
+mod render;
 mod report;
 mod reserve;
 mod rules;
@@ -56,5 +57,6 @@ mod way;
 
 pub use options::ImportOptions;
 pub use plan::{ImportPlan, plan};
+pub use render::{Render, Unrendered};
 pub use report::{ImportReport, NextStep};
 pub use way::Way;

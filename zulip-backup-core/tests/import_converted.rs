@@ -12,16 +12,18 @@ mod tree;
 mod world;
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use exports::{Copy, Stage, codes};
 use same::{Difference, Exception, Kind, MADE_UP, compare};
 use serde_json::{Value, json};
 use world::World;
-use zulip_backup_core::import::{ImportOptions, ImportReport, Way, plan};
+use zulip_backup_core::import::{ImportOptions, ImportReport, Render, Unrendered, Way, plan};
 use zulip_backup_core::package::Compat;
+use zulip_backup_core::realm::delete;
 use zulip_backup_core::validate::{KindFrom, ValidateOptions, validate};
-use zulip_backup_core::{ErrorKind, Finding, Severity, Silent};
+use zulip_backup_core::{Error, ErrorKind, Finding, Result, Severity, Silent};
 
 const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared");
 
@@ -239,6 +241,53 @@ fn every_row_and_every_file_is_upstreams() {
         assert_eq!(codes, expected, "{report}");
         let unrendered = report.findings.iter().find(|finding| finding.code == "messages-unrendered").unwrap();
         assert!(unrendered.message.starts_with(&format!("{} have", service.messages)), "{unrendered}");
+    }
+}
+
+/// Renders every message but each tenth; or fails after so many.
+struct Shout {
+    batches: Mutex<Vec<usize>>,
+    until: usize,
+}
+
+impl Render for Shout {
+    fn render(&self, messages: &[Unrendered]) -> Result<Vec<Option<String>>> {
+        let mut batches = self.batches.lock().unwrap();
+        batches.push(messages.len());
+        if batches.iter().sum::<usize>() > self.until {
+            return Err(Error::new(ErrorKind::Usage, "hoarse"));
+        }
+        let html = |message: &Unrendered| (message.id % 10 != 0).then(|| format!("<p>{}</p>", message.content.len()));
+        Ok(messages.iter().map(html).collect())
+    }
+}
+
+#[test]
+fn messages_get_the_html_that_is_brought_along() {
+    let Some(golden) = Golden::new(&SLACK) else { return };
+    let number = |query: &str| golden.world.connect().query_one(query, &[]).unwrap().get::<_, i64>(0);
+    for way in [Way::FirstImport, Way::SharedServer { bulk_checks: true }, Way::SharedServer { bulk_checks: false }] {
+        let options = ImportOptions::to("shouted").jobs(2);
+        let mut plan = plan(&golden.world.site(), &golden.export, &options, &Silent).unwrap();
+        plan.way = way;
+        let hoarse = Shout { batches: Mutex::default(), until: 10 };
+        let error = plan.execute_with(Some(&hoarse), &Silent).unwrap_err();
+        assert_eq!(error.to_string(), "hoarse");
+        let there = "SELECT count(*) FROM zulip.zerver_realm WHERE string_id = 'shouted'";
+        assert_eq!(number(there), 0, "{way}");
+        let shout = Shout { batches: Mutex::default(), until: usize::MAX };
+        let report = plan.execute_with(Some(&shout), &Silent).unwrap();
+        assert_eq!(shout.batches.lock().unwrap().iter().sum::<usize>(), 217);
+        let of = format!("FROM zulip.zerver_message WHERE realm_id = {}", report.realm_id);
+        let rendered = number(&format!(
+            "SELECT count(*) {of} AND rendered_content = '<p>' || octet_length(content) || '</p>' AND rendered_content_version = 1"
+        ));
+        let left = number(&format!("SELECT count(*) {of} AND rendered_content IS NULL AND id % 10 = 0"));
+        assert_eq!(rendered + left, 217, "{way}");
+        assert!(rendered > 0 && left > 0);
+        let unrendered = report.findings.iter().find(|finding| finding.code == "messages-unrendered").unwrap();
+        assert!(unrendered.message.starts_with(&format!("{left} have")), "{unrendered}");
+        delete::plan(&golden.world.site(), "shouted").unwrap().execute(&Silent).unwrap();
     }
 }
 

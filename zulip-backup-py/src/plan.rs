@@ -7,10 +7,10 @@ use zulip_backup_core::{Error, ErrorKind, Progress, Result};
 
 use crate::errors::exception;
 use crate::outcome::Outcome;
-use crate::work::work;
+use crate::work::{Relay, work};
 
-/// Does what was planned.
-type Execute = Box<dyn FnOnce(&dyn Progress) -> Result<Outcome> + Send>;
+/// Does what was planned; perhaps asking Python to render messages.
+type Execute = Box<dyn FnOnce(&Relay<'_>, bool) -> Result<Outcome> + Send>;
 
 /// Looks for what speaks against it.
 type Check = Box<dyn Fn(&dyn Progress) -> Result<Outcome> + Send + Sync>;
@@ -69,19 +69,19 @@ impl Plan {
     fn check(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<Option<(String, String)>> {
         self.own().map_err(|error| exception(py, &error))?;
         let Some(check) = &self.check else { return Ok(None) };
-        let Outcome { json, text } = work(py, progress, check)?;
+        let Outcome { json, text } = work(py, progress, |relay| check(relay))?;
         Ok(Some((json, text)))
     }
 
-    /// Does it: the report as JSON and text. A plan is executed once.
-    #[pyo3(signature = (progress=None))]
-    fn execute(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<(String, String)> {
+    /// Does it: the report as JSON and text. A plan is executed once. With `renders`, the observer renders messages.
+    #[pyo3(signature = (progress=None, renders=false))]
+    fn execute(&self, py: Python<'_>, progress: Option<Py<PyAny>>, renders: bool) -> PyResult<(String, String)> {
         self.own().map_err(|error| exception(py, &error))?;
         let execute = self.execute.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(|| {
             let error = Error::new(ErrorKind::Usage, "the plan was executed already").with_hint("plan again");
             exception(py, &error)
         })?;
-        let Outcome { json, text } = work(py, progress, execute)?;
+        let Outcome { json, text } = work(py, progress, |relay| execute(relay, renders))?;
         Ok((json, text))
     }
 }

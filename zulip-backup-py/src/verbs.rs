@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 use zulip_backup_core::archive::{self, Archive};
+use zulip_backup_core::import::Render;
 use zulip_backup_core::realm::{deactivate, delete, reactivate, rename};
 use zulip_backup_core::{Progress, Result, backup, diff, drill, export, import, realm, restore, validate};
 
@@ -16,7 +17,7 @@ use crate::work::work;
 #[pyo3(signature = (request, progress=None))]
 pub fn run(py: Python<'_>, request: &str, progress: Option<Py<PyAny>>) -> PyResult<(String, String)> {
     let request = request::read(request).map_err(|error| exception(py, &error))?;
-    let Outcome { json, text } = work(py, progress, |progress| report(request, progress))?;
+    let Outcome { json, text } = work(py, progress, |relay| report(request, relay))?;
     Ok((json, text))
 }
 
@@ -25,7 +26,7 @@ pub fn run(py: Python<'_>, request: &str, progress: Option<Py<PyAny>>) -> PyResu
 #[pyo3(signature = (request, progress=None))]
 pub fn plan(py: Python<'_>, request: &str, progress: Option<Py<PyAny>>) -> PyResult<Plan> {
     let request = request::read(request).map_err(|error| exception(py, &error))?;
-    work(py, progress, |progress| planned(request, progress)).map(Plan::from)
+    work(py, progress, |relay| planned(request, relay)).map(Plan::from)
 }
 
 fn report(request: request::Run, progress: &dyn Progress) -> Result<Outcome> {
@@ -56,7 +57,7 @@ macro_rules! planned {
         Ok(Planned {
             outcome: Outcome::of(&plan)?,
             check: None,
-            execute: Box::new(move |progress| Outcome::of(&plan.execute(progress)?)),
+            execute: Box::new(move |relay, _| Outcome::of(&plan.execute(relay)?)),
         })
     }};
 }
@@ -72,11 +73,21 @@ fn planned(request: request::Plan, progress: &dyn Progress) -> Result<Planned> {
             Ok(Planned {
                 outcome,
                 check: Some(Box::new(move |progress| Outcome::of(&checked.check(progress)?))),
-                execute: Box::new(move |progress| Outcome::of(&plan.preflight(progress)?.execute(progress)?)),
+                execute: Box::new(move |relay, _| Outcome::of(&plan.preflight(relay)?.execute(relay)?)),
             })
         }
         Plan::Export { site, options } => planned!(export::plan(&site.open()?, &options)?),
-        Plan::Import { site, path, options } => planned!(import::plan(&site.open()?, &path, &options, progress)?),
+        Plan::Import { site, path, options } => {
+            let plan = import::plan(&site.open()?, &path, &options, progress)?;
+            Ok(Planned {
+                outcome: Outcome::of(&plan)?,
+                check: None,
+                execute: Box::new(move |relay, renders| {
+                    let render = renders.then_some(relay as &dyn Render);
+                    Outcome::of(&plan.execute_with(render, relay)?)
+                }),
+            })
+        }
         Plan::Deactivate { site, options } => planned!(deactivate::plan(&site.open()?, &options)?),
         Plan::Reactivate { site, realm } => planned!(reactivate::plan(&site.open()?, &realm)?),
         Plan::Rename { site, options } => planned!(rename::plan(&site.open()?, &options)?),

@@ -3,7 +3,7 @@
 //! The verb works on a thread of its own, and the calling thread waits for it without the GIL. That is what makes Ctrl-C
 //! work: Python runs the handlers of signals on its main thread only, and a verb's calling thread may be waiting for its
 //! workers for hours. It also means that the callable given as `progress` runs on the thread that gave it, one call after
-//! the other, and that no worker ever waits for the GIL.
+//! the other, and that no worker ever waits for the GIL. What the verb has to ask Python is answered there too.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use serde_json::{Value, json};
-use zulip_backup_core::{Finding, Progress, Result, Task};
+use zulip_backup_core::import::{Render, Unrendered};
+use zulip_backup_core::{Error, ErrorKind, Finding, Progress, Result, Task};
 
 use crate::errors::exception;
 use crate::outcome::to_python;
@@ -29,7 +30,7 @@ const QUEUE: usize = 256;
 pub fn work<T: Send>(
     py: Python<'_>,
     observer: Option<Py<PyAny>>,
-    verb: impl FnOnce(&dyn Progress) -> Result<T> + Send,
+    verb: impl FnOnce(&Relay<'_>) -> Result<T> + Send,
 ) -> PyResult<T> {
     let cancelled = AtomicBool::new(false);
     let (outcome, stopped) = py.detach(|| {
@@ -65,10 +66,17 @@ struct Running {
     news: bool,
 }
 
+/// What the verb has to say.
+enum News {
+    Event(Value),
+    /// What is asked, and where the answer is waited for: as JSON.
+    Question(Value, SyncSender<String>),
+}
+
 /// The verb's side.
-struct Relay<'a> {
+pub struct Relay<'a> {
     observed: bool,
-    events: SyncSender<Value>,
+    events: SyncSender<News>,
     tally: &'a Tally,
     cancelled: &'a AtomicBool,
 }
@@ -77,12 +85,29 @@ impl Relay<'_> {
     fn send(&self, event: impl FnOnce() -> Value) {
         if self.observed {
             // The caller listens until the verb ends.
-            let _ = self.events.send(event());
+            let _ = self.events.send(News::Event(event()));
         }
+    }
+
+    /// Asks the observer something.
+    fn ask(&self, question: Value) -> Result<String> {
+        let (sender, answer) = sync_channel(1);
+        let _ = self.events.send(News::Question(question, sender));
+        // Whoever raises instead of answering stops the verb.
+        answer.recv().map_err(|_| Error::new(ErrorKind::Interrupted, "what was asked of Python was not answered"))
     }
 
     fn with_tally<T>(&self, work: impl FnOnce(&mut Vec<Running>) -> T) -> T {
         work(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Render for Relay<'_> {
+    fn render(&self, messages: &[Unrendered]) -> Result<Vec<Option<String>>> {
+        let answer = self.ask(json!({ "render": messages }))?;
+        serde_json::from_str(&answer).map_err(|error| {
+            Error::new(ErrorKind::Usage, format!("what rendered messages is no list of texts: {error}"))
+        })
     }
 }
 
@@ -137,11 +162,12 @@ struct Caller<'a> {
 }
 
 impl Caller<'_> {
-    fn attend(&mut self, events: &Receiver<Value>) {
+    fn attend(&mut self, events: &Receiver<News>) {
         let mut next = Instant::now() + TICK;
         loop {
             match events.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(event) => self.tell(&event),
+                Ok(News::Event(event)) => self.tell(&event),
+                Ok(News::Question(question, answer)) => self.answer(&question, &answer),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -181,6 +207,15 @@ impl Caller<'_> {
 
     fn tell(&mut self, event: &Value) {
         self.call(|py, observer| observer.call1(py, (to_python(py, event)?,)).map(drop));
+    }
+
+    fn answer(&mut self, question: &Value, answer: &SyncSender<String>) {
+        self.call(|py, observer| {
+            let text: String = observer.call_method1(py, "answer", (to_python(py, question)?,))?.extract(py)?;
+            // A verb that was stopped meanwhile does not wait for it.
+            let _ = answer.send(text);
+            Ok(())
+        });
     }
 
     fn call(&mut self, with: impl FnOnce(Python<'_>, &Py<PyAny>) -> PyResult<()>) {

@@ -6,14 +6,17 @@ import dataclasses
 import json
 import logging
 import os
+import tarfile
+import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zulip_backup
 from conftest import Host
-from throwaway import PostgresServer, sample
+from throwaway import WORKSPACE, PostgresServer, sample
 from zulip_backup import BackupReport, Report, Site, realm
 
 
@@ -228,3 +231,41 @@ def test_reports_are_reports(exported: zulip_backup.ExportReport) -> None:
     changed = exported.to_dict()
     changed["realm"] = "other"
     assert exported.to_dict()["realm"] == exported.realm
+
+
+def test_messages_without_html_are_rendered_by_a_callable(postgres: PostgresServer, tmp_path: Path) -> None:
+    converted = WORKSPACE / "../shared/convert/slack-converted.tar.gz"
+    if not converted.exists():
+        pytest.skip(f"{converted} is absent")
+    root = tmp_path / "host"
+    root.mkdir()
+    url = postgres.create("rendered")
+    sample("--messages", "100", "--uploads-bytes", "10000", "--database-url", url, "--root", root)
+    site = Site(root=root, database_url=url)
+    with tarfile.open(converted) as members:
+        members.extractall(tmp_path, filter="data")
+    export = tmp_path / "slack-converted"
+    threads = set()
+    seen: list[zulip_backup.Unrendered] = []
+
+    def render(messages: Sequence[zulip_backup.Unrendered]) -> list[str | None]:
+        threads.add(threading.get_ident())
+        seen.extend(messages)
+        return [None if message.sender_is_bot else f"<p>{len(message.content)}</p>" for message in messages]
+
+    def fails(messages: Sequence[zulip_backup.Unrendered]) -> list[str | None]:
+        raise LookupError("no such emoji")
+
+    before = realm.list_all(site=site)
+    with pytest.raises(LookupError, match="no such emoji"):
+        zulip_backup.import_("slack", export, site=site, render=fails)
+    for wrong in ([1], ["<p>"], []):
+        with pytest.raises((TypeError, zulip_backup.UsageError)):
+            zulip_backup.import_("slack", export, site=site, render=lambda _, wrong=wrong: wrong)  # type: ignore[misc]
+    assert realm.list_all(site=site).to_dict() == before.to_dict()
+    report = zulip_backup.import_("slack", export, site=site, render=render)
+    assert threads == {threading.get_ident()}
+    assert len(seen) == report.rows["zerver_message"] and {message.realm_id for message in seen} == {report.realm_id}
+    bots = sum(message.sender_is_bot for message in seen)
+    left = [finding for finding in report.findings if finding.code == "messages-unrendered"]
+    assert [finding.message.split()[0] for finding in left] == ([str(bots)] if bots else [])

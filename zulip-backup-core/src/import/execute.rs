@@ -10,7 +10,7 @@ use crate::import::journal::{self, Journal};
 use crate::import::plan::APPLICATION;
 use crate::import::reserve::reserve;
 use crate::import::run::{Outcome, Run, analyze};
-use crate::import::{ImportPlan, ImportReport, Way, internal};
+use crate::import::{ImportPlan, ImportReport, Render, Way, internal};
 use crate::postgres::{Purpose, error, lock_out_others};
 use crate::uploads::Staging;
 use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, realm};
@@ -29,6 +29,15 @@ impl ImportPlan {
     /// `Locked` when another import runs, `Damaged` where the export is not what it was, `Interrupted`, and what disk and
     /// database answer. Whatever happens, the organisation is there whole or not at all.
     pub fn execute(&self, progress: &dyn Progress) -> Result<ImportReport> {
+        self.execute_with(None, progress)
+    }
+
+    /// As [`ImportPlan::execute`]; messages whose export has no HTML are rendered by `render`. Without it they stay so, and
+    /// Zulip renders each when it is first looked at.
+    ///
+    /// # Errors
+    /// Those of [`ImportPlan::execute`], and what `render` answers.
+    pub fn execute_with(&self, render: Option<&dyn Render>, progress: &dyn Progress) -> Result<ImportReport> {
         let begun = Instant::now();
         let mut client = self.connection.connect(APPLICATION)?;
         realm::search_path(&mut client)?;
@@ -47,7 +56,7 @@ impl ImportPlan {
             Ok(journal) => journal,
             Err(error) => return Err(undone(&*staging, error)),
         };
-        let run = Run { plan: self, realm, internal, ids, new_clients, staging: &*staging, progress };
+        let run = Run { plan: self, realm, internal, ids, new_clients, staging: &*staging, render, progress };
         match complete(&run, &mut client, findings) {
             Ok(mut outcome) => {
                 if let Err(error) = journal.end() {

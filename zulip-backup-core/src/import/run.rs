@@ -17,7 +17,7 @@ use crate::import::shared::Shared;
 use crate::import::texts::{Names, OwnAttachments};
 use crate::import::watch::Watch;
 use crate::import::way::{self, Way};
-use crate::import::{ImportPlan, attachments, finish, huddles, verify};
+use crate::import::{ImportPlan, Render, attachments, finish, huddles, render, verify};
 use crate::package::{Compat, RowReader};
 use crate::postgres::error;
 use crate::progress::Stoppable;
@@ -38,6 +38,7 @@ pub(super) struct Run<'a> {
     pub(super) ids: Ids,
     pub(super) new_clients: Vec<NewClient>,
     pub(super) staging: &'a dyn Staging,
+    pub(super) render: Option<&'a dyn Render>,
     pub(super) progress: &'a dyn Progress,
 }
 
@@ -165,6 +166,10 @@ impl Run<'_> {
         progress.end(messages::TASK);
         progress.end(ROWS_TASK);
         watch.lap("rows");
+        if let Some(render) = self.render {
+            render::messages(client, self.realm, render, progress)?;
+            watch.lap("render");
+        }
         finish::channels(client, ids, facts, &seen, !self.plan.realm.deactivated)?;
         if aside.as_ref().is_some_and(Aside::queue_is_off) || shared.as_ref().is_some_and(Shared::queue_is_off) {
             finish::queue_for_search(client, ids)?;

@@ -72,6 +72,7 @@ from zulip_backup._finding import Finding
 from zulip_backup._import import ImportPlan, ImportReport, NextStep, import_, plan_import
 from zulip_backup._native import __version__
 from zulip_backup._objects import Plan, Report
+from zulip_backup._observe import Renderer, Unrendered
 from zulip_backup._restore import (
     DatabaseReport,
     EndReport,
@@ -141,6 +142,7 @@ __all__ = [
     "ProgressEvent",
     "RefusedError",
     "Report",
+    "Renderer",
     "RestorePlan",
     "RestoreReport",
     "SecretNames",
@@ -154,6 +156,7 @@ __all__ = [
     "StoreError",
     "TableCheck",
     "TreeReport",
+    "Unrendered",
     "UsageError",
     "ValidateReport",
     "VerifyReport",

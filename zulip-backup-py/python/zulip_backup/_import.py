@@ -11,6 +11,7 @@ from zulip_backup._events import ProgressCallback
 from zulip_backup._export import Compat, Kind
 from zulip_backup._finding import Finding
 from zulip_backup._objects import Plan, Report, planned
+from zulip_backup._observe import Observer, Renderer
 from zulip_backup._site import Site
 
 
@@ -121,6 +122,14 @@ class ImportPlan(Plan["ImportReport"]):
     findings: tuple[Finding, ...]
     """What was noticed."""
 
+    def execute(self, *, render: Renderer | None = None, progress: ProgressCallback | None = None) -> ImportReport:
+        """Do it.
+
+        :param render: what gives messages their HTML, in batches, whose export has none; an exception it raises ends the
+            import, and nothing of it is there. Absent: Zulip renders them when they are first looked at.
+        """
+        return self._executed(Observer(progress, render), renders=render is not None)
+
 
 def plan_import(
     subdomain: str,
@@ -170,9 +179,11 @@ def import_(
     trust_server_powers: bool = False,
     compat: Compat = "fixed",
     jobs: int | None = None,
+    render: Renderer | None = None,
     progress: ProgressCallback | None = None,
 ) -> ImportReport:
-    """Import an organisation: the whole of it, or nothing. The arguments are those of :func:`plan_import`."""
+    """Import an organisation: the whole of it, or nothing. The arguments are those of :func:`plan_import` and
+    of :meth:`ImportPlan.execute`."""
     plan = plan_import(
         subdomain,
         path,
@@ -185,4 +196,4 @@ def import_(
         jobs=jobs,
         progress=progress,
     )
-    return plan.execute(progress=progress)
+    return plan.execute(render=render, progress=progress)

@@ -70,8 +70,10 @@ class Plan(Product, Generic[_R]):
 
     def execute(self, *, progress: ProgressCallback | None = None) -> _R:
         """Do it."""
-        observer = Observer(progress)
-        report = self._report._made(self._native.execute(observer))
+        return self._executed(Observer(progress), renders=False)
+
+    def _executed(self, observer: Observer, *, renders: bool) -> _R:
+        report = self._report._made(self._native.execute(observer, renders))
         observer.log_rest(report._findings())
         return cast("_R", report)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
 
 from zulip_backup._events import ProgressCallback, ProgressEvent
 from zulip_backup._finding import Finding
@@ -14,11 +17,40 @@ logger.addHandler(logging.NullHandler())
 _LEVELS = {"note": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Unrendered:
+    """A message whose export has no HTML."""
+
+    id: int
+    """Its new id."""
+    realm_id: int
+    """The new organisation's id; nobody else sees it yet."""
+    sender_id: int
+    """Its sender's new id."""
+    sender_is_bot: bool
+    """Whether its sender is a bot: some of Markdown is for people only."""
+    translate_emoticons: bool
+    """Whether its sender wants ``:)`` to become an emoji."""
+    content: str
+    """Its Markdown."""
+
+
+Renderer = Callable[[Sequence[Unrendered]], Iterable[str | None]]
+"""Gives messages their HTML, in their order; ``None`` for one that Zulip renders when it is first looked at."""
+
+
+class Question(TypedDict):
+    """What the library asks."""
+
+    render: list[dict[str, Any]]
+
+
 class Observer:
     """Logs what is noticed, and passes everything on."""
 
-    def __init__(self, progress: ProgressCallback | None) -> None:
+    def __init__(self, progress: ProgressCallback | None, render: Renderer | None = None) -> None:
         self._progress = progress
+        self._render = render
         self._logged: set[tuple[str, str, str]] = set()
 
     def __call__(self, event: ProgressEvent) -> None:
@@ -35,6 +67,16 @@ class Observer:
         tick = getattr(self._progress, "tick", None)
         if tick is not None:
             tick()
+
+    def answer(self, question: Question) -> str:
+        """What the library asks: for messages, their HTML."""
+        assert self._render is not None
+        messages = [Unrendered(**message) for message in question["render"]]
+        html = list(self._render(messages))
+        for one in html:
+            if one is not None and not isinstance(one, str):
+                raise TypeError(f"expected the HTML of a message or None, found {one!r}")
+        return json.dumps(html)
 
     def log_rest(self, findings: Iterable[Finding]) -> None:
         """Logs what was found and not told while it was."""

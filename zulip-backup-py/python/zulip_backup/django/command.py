@@ -62,14 +62,14 @@ class ZulipBackupCommand(BaseCommand):
         """The server of Django's settings."""
         return site_of(settings, options["database"])
 
-    def carry_out(self, plan: Plan[_R], options: dict[str, Any]) -> _R | None:
-        """Shows the plan, or does what it says."""
+    def carry_out(self, plan: Plan[_R], options: dict[str, Any], **more: Any) -> _R | None:
+        """Shows the plan, or does what it says; ``more`` is for its ``execute``."""
         if options["dry_run"]:
             self.show(plan, options)
             return None
         if options["verbosity"] >= 2:
             self.stderr.write(str(plan))
-        return plan.execute(progress=self.progress(options))
+        return plan.execute(progress=self.progress(options), **more)
 
     def show(self, product: Report | Plan[Any], options: dict[str, Any], text: str | None = None) -> None:
         """Prints what came of it, and says what a person should look at."""

@@ -6,6 +6,7 @@ from argparse import BooleanOptionalAction
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils.module_loading import import_string
 
 from zulip_backup import plan_import
 from zulip_backup.django.command import ZulipBackupCommand, add_dry_run, add_jobs
@@ -29,6 +30,11 @@ class Command(ZulipBackupCommand):
             "--fix-links", action=BooleanOptionalAction, help="Whether links in messages follow the new ids."
         )
         parser.add_argument("--trust-server-powers", action="store_true", help="Let users keep server-wide powers.")
+        parser.add_argument(
+            "--render",
+            metavar="MODULE.FUNCTION",
+            help="What gives messages their HTML whose export has none: a function of a list of zulip_backup.Unrendered.",
+        )
         parser.add_argument("--compat", choices=["fixed", "strict"], default="fixed", help="Where Zulip is wrong.")
         add_jobs(parser, "--processes")
         add_dry_run(parser)
@@ -41,6 +47,10 @@ class Command(ZulipBackupCommand):
         if others:
             message = f"{len(others) + 1} exports are named, and one subdomain: run it once for each"
             raise CommandError(message, returncode=2)
+        try:
+            render = import_string(options["render"]) if options["render"] else None
+        except ImportError as error:
+            raise CommandError(f"--render: {error}", returncode=2) from error
         if not options["json"] and not options["dry_run"]:
             self.stdout.write(f"Processing dump: {path} ...")
         plan = plan_import(
@@ -55,6 +65,6 @@ class Command(ZulipBackupCommand):
             jobs=options["jobs"],
             progress=self.progress(options),
         )
-        report = self.carry_out(plan, options)
+        report = self.carry_out(plan, options, render=render)
         if report is not None:
             self.show(report, options)
