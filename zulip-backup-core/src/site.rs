@@ -195,7 +195,7 @@ impl Site {
     /// Those of [`Site::deployment`]; [`ErrorKind::Config`] when `version.py` does not say.
     pub fn version(&self) -> Result<&ZulipVersion> {
         kept(&self.parts.version, || match &self.parts.given.zulip_version {
-            Some(given) => ZulipVersion::given(given),
+            Some(given) => ZulipVersion::given(&given.value),
             None => ZulipVersion::of(&self.parts.host, self.deployment()?, self.runner()),
         })
     }

@@ -113,3 +113,21 @@ fn root_does_not_trust_what_others_can_write() {
         assert_eq!(uploads(&found.unwrap()).0, "/own");
     }
 }
+
+#[test]
+fn a_version_that_is_said_needs_no_deployment_of_zulips() {
+    let host = FakeHost::development();
+    host.write("/srv/project/manage.py", "");
+    let options = || host.options().deployment(host.path("/srv/project"));
+    let error = site(options(), &[]).unwrap().version().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    let said = site(options().zulip_version(" 9.4 "), &[]).unwrap();
+    assert_eq!(said.version().unwrap().version, "9.4");
+    let report = serde_json::to_value(said.report()).unwrap();
+    assert_eq!(report["zulip"]["from"], serde_json::to_value(Origin::Flag("--zulip-version".to_owned())).unwrap());
+    assert_eq!(report["kind"]["value"], "development");
+    host.write("/etc/zulip-backup.toml", "zulip_version = '8.1'\n");
+    assert_eq!(site(options(), &[]).unwrap().version().unwrap().version, "8.1");
+    let error = site(options().zulip_version("two\nlines"), &[]).unwrap().version().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+}

@@ -173,7 +173,7 @@ pub(super) struct Given {
     pub(super) secrets_file: Option<Known<Utf8PathBuf>>,
     pub(super) uploads_dir: Option<Known<Utf8PathBuf>>,
     pub(super) database_url: Option<Known<Secret>>,
-    pub(super) zulip_version: Option<String>,
+    pub(super) zulip_version: Option<Known<String>>,
     pub(super) settings: BTreeMap<String, Known<String>>,
     pub(super) script_timeout_seconds: Option<u64>,
     pub(super) config: Option<Known<Utf8PathBuf>>,
@@ -219,7 +219,8 @@ impl Given {
             .map(|value| Known::new(Secret::new(value), Origin::Environment(DATABASE_URL.1)));
         let in_file = file.database_url.map(|value| Known::new(value, from_file.clone()));
         given.database_url = flag.or(variable).or(in_file);
-        given.zulip_version = options.zulip_version.or(file.zulip_version);
+        let flag = options.zulip_version.map(|value| Known::new(value, Origin::Flag("--zulip-version".to_owned())));
+        given.zulip_version = flag.or_else(|| file.zulip_version.map(|value| Known::new(value, from_file.clone())));
         given.settings =
             file.settings.into_iter().map(|(name, value)| (name, Known::new(value, from_file.clone()))).collect();
         let flags = options

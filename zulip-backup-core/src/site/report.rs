@@ -171,9 +171,13 @@ impl Site {
             };
             Known::new(summary, found.origin().clone())
         });
-        let version = self
-            .version()
-            .and_then(|version| Ok(Known::new(version.clone(), derived(self.deployment()?.path().join("version.py")))));
+        let version = self.version().and_then(|version| {
+            let origin = match &self.parts.given.zulip_version {
+                Some(given) => given.origin.clone(),
+                None => derived(self.deployment()?.path().join("version.py")),
+            };
+            Ok(Known::new(version.clone(), origin))
+        });
         let names = self.secrets().map(|secrets| {
             Known::new(secrets.names().map(str::to_owned).collect(), derived(secrets.path().to_owned()))
         });

@@ -72,7 +72,7 @@ from zulip_backup._finding import Finding
 from zulip_backup._import import ImportPlan, ImportReport, NextStep, import_, plan_import
 from zulip_backup._native import __version__
 from zulip_backup._objects import Plan, Report
-from zulip_backup._observe import Renderer, Unrendered
+from zulip_backup._render import Renderer, Unrendered
 from zulip_backup._restore import (
     DatabaseReport,
     EndReport,

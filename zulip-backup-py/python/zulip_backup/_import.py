@@ -11,7 +11,8 @@ from zulip_backup._events import ProgressCallback
 from zulip_backup._export import Compat, Kind
 from zulip_backup._finding import Finding
 from zulip_backup._objects import Plan, Report, planned
-from zulip_backup._observe import Observer, Renderer
+from zulip_backup._observe import Observer
+from zulip_backup._render import Renderer
 from zulip_backup._site import Site
 
 
