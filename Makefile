@@ -52,8 +52,10 @@ test-rust: ## the Rust tests and the examples in the documentation
 test-wheel:
 	@python=$$(scripts/python-tools test); set -x; \
 	rm -rf "$$CARGO_TARGET_DIR/test-wheels"; \
-	"$$python" -m maturin build --quiet --locked --compatibility linux --manifest-path zulip-backup-py/Cargo.toml \
+	"$$python" -m maturin build --quiet --locked --compatibility linux --strip --manifest-path zulip-backup-py/Cargo.toml \
 	    --out "$$CARGO_TARGET_DIR/test-wheels"; \
+	$(CARGO) build --quiet --locked --package zulip-backup-cli; \
+	scripts/add-command-to-wheel "$$python" "$$CARGO_TARGET_DIR"/test-wheels/*.whl "$$CARGO_TARGET_DIR/debug/zulip-backup"; \
 	"$$python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps --no-index \
 	    "$$CARGO_TARGET_DIR"/test-wheels/*.whl; \
 	$(CARGO) build --quiet --locked --package zulip-backup-examples --bin sample-server
@@ -87,10 +89,13 @@ bench: ## measure, optimised; ARGS="…" for the benchmark
 	"$$CARGO_TARGET_DIR/release/bench" $${python:+--python "$$python"} $(ARGS)
 
 .PHONY: wheel
-wheel: ## build the wheel, optimised, into target/wheels
+wheel: ## build the wheel, with the command in it, optimised, into target/wheels
 	@python=$$(scripts/python-tools test); set -x; \
-	"$$python" -m maturin build --locked --release --manifest-path zulip-backup-py/Cargo.toml \
-	    --out "$$CARGO_TARGET_DIR/wheels"
+	rm -f "$$CARGO_TARGET_DIR"/wheels/*.whl; \
+	"$$python" -m maturin build --locked --release --strip --manifest-path zulip-backup-py/Cargo.toml \
+	    --out "$$CARGO_TARGET_DIR/wheels"; \
+	$(CARGO) build --locked --release --package zulip-backup-cli; \
+	scripts/add-command-to-wheel "$$python" "$$CARGO_TARGET_DIR"/wheels/*.whl "$$CARGO_TARGET_DIR/release/zulip-backup"
 
 .PHONY: doc
 doc: ## build the library's documentation into target/doc

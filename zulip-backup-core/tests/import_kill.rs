@@ -44,7 +44,7 @@ fn terminate(client: &mut postgres::Client) -> bool {
 
 /// How often each kind of end is tried in each way; more with the environment variable `IMPORT_KILLS`.
 fn tries() -> usize {
-    std::env::var("IMPORT_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(4)
+    std::env::var("IMPORT_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
 }
 
 /// A server with organisations, and an export of one of them that could be another server's.
