@@ -24,6 +24,12 @@ impl Outcome {
     }
 }
 
+impl From<Outcome> for (String, String) {
+    fn from(outcome: Outcome) -> Self {
+        (outcome.json, outcome.text)
+    }
+}
+
 fn json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value)
         .map_err(|error| Error::new(ErrorKind::Io, "the result cannot be written as JSON").with_source(error))

@@ -69,8 +69,7 @@ impl Plan {
     fn check(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<Option<(String, String)>> {
         self.own().map_err(|error| exception(py, &error))?;
         let Some(check) = &self.check else { return Ok(None) };
-        let Outcome { json, text } = work(py, progress, |relay| check(relay))?;
-        Ok(Some((json, text)))
+        work(py, progress, |relay| check(relay)).map(|outcome| Some(outcome.into()))
     }
 
     /// Does it: the report as JSON and text. A plan is executed once. With `renders`, the observer renders messages.
@@ -81,7 +80,6 @@ impl Plan {
             let error = Error::new(ErrorKind::Usage, "the plan was executed already").with_hint("plan again");
             exception(py, &error)
         })?;
-        let Outcome { json, text } = work(py, progress, |relay| execute(relay, renders))?;
-        Ok((json, text))
+        work(py, progress, |relay| execute(relay, renders)).map(Outcome::into)
     }
 }

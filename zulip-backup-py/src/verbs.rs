@@ -17,8 +17,7 @@ use crate::work::work;
 #[pyo3(signature = (request, progress=None))]
 pub fn run(py: Python<'_>, request: &str, progress: Option<Py<PyAny>>) -> PyResult<(String, String)> {
     let request = request::read(request).map_err(|error| exception(py, &error))?;
-    let Outcome { json, text } = work(py, progress, |relay| report(request, relay))?;
-    Ok((json, text))
+    work(py, progress, |relay| report(request, relay)).map(Outcome::into)
 }
 
 /// Plans what a request asks for.

@@ -147,9 +147,7 @@ impl Run<'_> {
         let plan = self.plan;
         match step {
             Step::Unpack { .. } => {
-                if let SourceKind::Archive(archive) = &*plan.source.kind
-                    && let Archive::Stream(archive) = archive
-                {
+                if let SourceKind::Archive(Archive::Stream(archive)) = &*plan.source.kind {
                     let found = stage::unpack(plan, archive, &self.journal.trees, self.progress)?;
                     for finding in found {
                         self.findings.push(finding);

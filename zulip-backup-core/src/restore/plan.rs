@@ -97,7 +97,7 @@ pub fn plan(source: &Source, site: &Site, options: &RestoreOptions, progress: &d
         plan.choose_trees(production, &mut findings)?;
     }
     plan.choose_database()?;
-    let of_stream = matches!(&*source.kind, SourceKind::Archive(archive) if matches!(archive, Archive::Stream(_)));
+    let of_stream = matches!(&*source.kind, SourceKind::Archive(Archive::Stream(_)));
     if of_stream && plan.journal.database.is_some() && plan.journal.dump_dir.is_none() {
         plan.journal.dump_dir = Some(dump_dir(&plan)?);
     }

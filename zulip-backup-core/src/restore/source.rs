@@ -82,10 +82,8 @@ impl Source {
     /// The dump, where it can be read as it lies.
     pub(super) fn dump(&self) -> Option<Dump<'_>> {
         match &*self.kind {
-            SourceKind::Archive(archive) => match archive {
-                Archive::Indexed(archive) => Some(Dump::Indexed(archive)),
-                Archive::Stream(_) => None,
-            },
+            SourceKind::Archive(Archive::Indexed(archive)) => Some(Dump::Indexed(archive)),
+            SourceKind::Archive(Archive::Stream(_)) => None,
             SourceKind::Parts(parts) => parts.database.as_ref().map(Dump::File),
         }
     }
@@ -98,11 +96,11 @@ impl Source {
             Ok::<_, Error>(format!("{path}@{}", found.unwrap_or_default()))
         };
         match &*self.kind {
-            SourceKind::Archive(archive) => match archive {
-                // The digest of the manifest stands for all of the archive, wherever it lies.
-                Archive::Indexed(archive) => Ok(format!("manifest:{}", archive.trailer().manifest_sha256)),
-                Archive::Stream(archive) => of_file(archive.path()),
-            },
+            // The digest of the manifest stands for all of the archive, wherever it lies.
+            SourceKind::Archive(Archive::Indexed(archive)) => {
+                Ok(format!("manifest:{}", archive.trailer().manifest_sha256))
+            }
+            SourceKind::Archive(Archive::Stream(archive)) => of_file(archive.path()),
             SourceKind::Parts(parts) => {
                 let database = parts.database.as_ref().map(|dump| dump.path.as_path());
                 let paths = [database, parts.settings.as_deref(), parts.uploads.as_deref()];

@@ -69,18 +69,16 @@ pub(super) fn stage(plan: &RestorePlan, tree: &mut TreeMove, progress: &dyn Prog
     let mut staged = Staged::default();
     let jobs = plan.options.jobs.unwrap_or(0);
     match &*plan.source.kind {
-        SourceKind::Archive(archive) => match archive {
-            Archive::Indexed(indexed) => {
-                clear(tree)?;
-                let place = unpack_place(tree);
-                let report = unpack_section(indexed, prefix(tree.kind).0, &place, unpack_options(), jobs, progress)?;
-                let report = report.into_result()?;
-                (staged.files, staged.bytes) = (report.files, report.bytes);
-                staged.findings.extend(report.findings.list);
-            }
-            // All of it was unpacked before.
-            Archive::Stream(_) => (staged.files, staged.bytes) = measure(&unpack_place(tree))?,
-        },
+        SourceKind::Archive(Archive::Indexed(indexed)) => {
+            clear(tree)?;
+            let place = unpack_place(tree);
+            let report = unpack_section(indexed, prefix(tree.kind).0, &place, unpack_options(), jobs, progress)?;
+            let report = report.into_result()?;
+            (staged.files, staged.bytes) = (report.files, report.bytes);
+            staged.findings.extend(report.findings.list);
+        }
+        // All of it was unpacked before.
+        SourceKind::Archive(Archive::Stream(_)) => (staged.files, staged.bytes) = measure(&unpack_place(tree))?,
         SourceKind::Parts(parts) => {
             clear(tree)?;
             let from = if tree.kind == TreeKind::Uploads { &parts.uploads } else { &parts.settings };

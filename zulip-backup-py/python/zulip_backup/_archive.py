@@ -167,7 +167,7 @@ class VerifyReport(Report):
     @property
     def is_sound(self) -> bool:
         """Whether the archive can be trusted as far as it was read: no finding is an error."""
-        return all(finding.severity != "error" for finding in self.findings)
+        return self._is_free_of_errors()
 
     def raise_if_damaged(self) -> None:
         """Raise DamagedError, with the findings as its reasons, when the archive is not sound."""

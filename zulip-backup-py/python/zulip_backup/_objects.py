@@ -16,7 +16,6 @@ from zulip_backup._events import ProgressCallback
 from zulip_backup._finding import Finding
 from zulip_backup._observe import Observer
 
-_T = TypeVar("_T")
 _P = TypeVar("_P", bound="Product")
 _R = TypeVar("_R", bound="Report")
 
@@ -31,7 +30,7 @@ class Product:
     def _made(cls: type[_P], outcome: tuple[str, str]) -> _P:
         text, shown = outcome
         data = json.loads(text)
-        product = decode(cls, data, cls.__name__)
+        product: _P = _object(cls, data, cls.__name__)
         # Its class is frozen.
         object.__setattr__(product, "_data", data)
         object.__setattr__(product, "_text", shown)
@@ -52,6 +51,9 @@ class Product:
     def has_findings(self) -> bool:
         """Whether something needs a person's look: any finding that is more than a note."""
         return any(finding.severity != "note" for finding in self._findings())
+
+    def _is_free_of_errors(self) -> bool:
+        return all(finding.severity != "error" for finding in self._findings())
 
     def _findings(self) -> tuple[Finding, ...]:
         found: tuple[Finding, ...] = getattr(self, "findings", ())
@@ -74,7 +76,7 @@ class Plan(Product, Generic[_R]):
 
     def _executed(self, observer: Observer, *, renders: bool) -> _R:
         report = self._report._made(self._native.execute(observer, renders))
-        observer.log_rest(report._findings())
+        observer.log(report._findings())
         return cast("_R", report)
 
 
@@ -82,7 +84,7 @@ def run(report: type[_R], request: Mapping[str, Any], progress: ProgressCallback
     """Does what the request asks for."""
     observer = Observer(progress)
     made = report._made(_native.run(json.dumps(request), observer))
-    observer.log_rest(made._findings())
+    observer.log(made._findings())
     return made
 
 
@@ -97,12 +99,8 @@ def planned(plan: type[_AnyPlan], request: Mapping[str, Any], progress: Progress
     return made
 
 
-def decode(kind: type[_T], value: object, where: str) -> _T:
-    """The object of a type that a JSON value stands for."""
-    return cast("_T", _decoded(kind, value, where))
-
-
 def _decoded(kind: Any, value: Any, where: str) -> Any:
+    """What a JSON value stands for, where an object of this type is expected."""
     if kind is Any:
         return value
     origin = get_origin(kind)

@@ -29,12 +29,11 @@ class Observer:
     def __init__(self, progress: ProgressCallback | None, render: Renderer | None = None) -> None:
         self._progress = progress
         self._render = render
-        self._logged: set[tuple[str, str, str]] = set()
+        self._logged: set[Finding] = set()
 
     def __call__(self, event: ProgressEvent) -> None:
         if event["event"] == "finding":
-            finding = event["finding"]
-            self._log(finding["code"], finding["severity"], finding["object"], finding["message"])
+            self.log([Finding(**event["finding"])])
         elif event["event"] == "message":
             logger.info("%s", event["text"])
         if self._progress is not None:
@@ -56,13 +55,9 @@ class Observer:
                 raise TypeError(f"expected the HTML of a message or None, found {one!r}")
         return json.dumps(html)
 
-    def log_rest(self, findings: Iterable[Finding]) -> None:
-        """Logs what was found and not told while it was."""
+    def log(self, findings: Iterable[Finding]) -> None:
+        """Logs what was noticed, each once: some of it is told while the work goes on, all of it in the report."""
         for finding in findings:
-            self._log(finding.code, finding.severity, finding.object, finding.message)
-
-    def _log(self, code: str, severity: str, what: str, message: str) -> None:
-        key = (code, what, message)
-        if key not in self._logged:
-            self._logged.add(key)
-            logger.log(_LEVELS.get(severity, logging.WARNING), "%s: %s [%s]", what, message, code)
+            if finding not in self._logged:
+                self._logged.add(finding)
+                logger.log(_LEVELS.get(finding.severity, logging.WARNING), "%s", finding)

@@ -91,7 +91,7 @@ class Preflight(Report):
     @property
     def is_clear(self) -> bool:
         """Whether nothing speaks against the restore."""
-        return all(finding.severity != "error" for finding in self.findings)
+        return self._is_free_of_errors()
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)

@@ -47,7 +47,7 @@ class ValidateReport(Report):
     @property
     def is_sound(self) -> bool:
         """Whether an importer can trust it: no finding is an error."""
-        return all(finding.severity != "error" for finding in self.findings)
+        return self._is_free_of_errors()
 
 
 @dataclass(frozen=True, kw_only=True)

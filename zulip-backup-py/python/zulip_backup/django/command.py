@@ -80,12 +80,9 @@ class ZulipBackupCommand(BaseCommand):
         if product.has_findings:
             self.exit_code = FINDINGS
         if text is not None or options["json"]:
-            findings: tuple[Finding, ...] = getattr(product, "findings", ())
-            for finding in findings:
+            for finding in product._findings():
                 if finding.severity != "note":
-                    self.stderr.write(f"{finding.severity}: {finding}")
-                    if finding.hint is not None:
-                        self.stderr.write(f"    {finding.hint}")
+                    self.stderr.write("\n".join(lines_of(finding, f"{finding.severity}: ")))
 
     def progress(self, options: dict[str, Any]) -> Any:
         """Tells of the work as it goes on, where that was asked for."""
@@ -105,14 +102,15 @@ class ZulipBackupCommand(BaseCommand):
 
 def explained(error: ZulipBackupError) -> str:
     """An error with its reasons and what to do about it."""
-    lines = [str(error)]
-    for reason in error.reasons:
-        lines.append(f"  {reason}")
-        if reason.hint is not None:
-            lines.append(f"      {reason.hint}")
-    if error.hint is not None:
-        lines.append(f"hint: {error.hint}")
-    return "\n".join(lines)
+    reasons = [line for reason in error.reasons for line in lines_of(reason, "  ")]
+    hint = [] if error.hint is None else [f"hint: {error.hint}"]
+    return "\n".join([str(error), *reasons, *hint])
+
+
+def lines_of(finding: Finding, before: str) -> list[str]:
+    """A finding, and below it what to do about it."""
+    hint = [] if finding.hint is None else [f"{' ' * (len(before) - len(before.lstrip()))}    {finding.hint}"]
+    return [f"{before}{finding}", *hint]
 
 
 def add_dry_run(parser: CommandParser) -> None:

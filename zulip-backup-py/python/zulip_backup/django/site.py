@@ -72,9 +72,7 @@ def site_of(settings: LazySettings, database: str = "default") -> Site:
     if not (root / "version.py").is_file():
         # A project that is not Zulip's.
         arguments["zulip_version"] = str(getattr(settings, "ZULIP_VERSION", "unknown"))
-    uploads = getattr(settings, "LOCAL_UPLOADS_DIR", None)
-    if not hasattr(settings, "LOCAL_UPLOADS_DIR"):
-        uploads = getattr(settings, "MEDIA_ROOT", None) or None
+    uploads = getattr(settings, "LOCAL_UPLOADS_DIR", getattr(settings, "MEDIA_ROOT", None) or None)
     if uploads is not None:
         arguments["uploads_dir"] = root / uploads
     return Site(**{**arguments, **overrides})
