@@ -26,7 +26,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: test
-test: about lint test-rust test-python ## all checks and tests, as CI runs them
+test: about lint test-rust test-python test-django ## all checks and tests, as CI runs them
 
 .PHONY: about
 about:
@@ -69,6 +69,17 @@ test-python: test-wheel ## build the wheel (unoptimised), check its types, run p
 	"$$python" -m mypy.stubtest --mypy-config-file pyproject.toml zulip_backup._native; \
 	$(SIGNALS) "$$python" -m pytest -p no:cacheprovider $(ARGS)
 
+# The same wheel once more, on the newest Python that is here, which is seldom the one that `python3` is.
+.PHONY: test-django
+test-django: test-wheel ## pytest on the newest Python, with Django's newest release; ARGS="-k name"
+	@if ! python=$$(scripts/newest-python 3.12); then \
+	    echo "Django's newest release is not tested with: it needs Python 3.12 or newer, and there is none here"; exit; \
+	fi; \
+	$(WITH_POSTGRES) python=$$(PYTHON=$$python scripts/python-tools django); set -x; \
+	"$$python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps --no-index \
+	    "$$CARGO_TARGET_DIR"/test-wheels/*.whl; \
+	cd zulip-backup-py; $(SIGNALS) "$$python" -m pytest -p no:cacheprovider $(ARGS)
+
 .PHONY: kill
 kill: ## end imports at hundreds of moments: killed, without their server, on a full disk
 	$(WITH_POSTGRES) IMPORT_KILLS=$(KILLS) $(SIGNALS) $(CARGO) test --locked --package zulip-backup-core --test import_kill
@@ -83,10 +94,12 @@ demo: ## show the whole way of a sample server: back up, verify, restore
 	$(WITH_POSTGRES) "$$CARGO_TARGET_DIR/release/demo" $(ARGS)
 
 .PHONY: bench
-bench: ## measure, optimised; ARGS="…" for the benchmark
-	@$(WITH_POSTGRES) python=$$(scripts/python-tools bench) || python=; set -x; \
+bench: wheel ## measure, optimised; ARGS="…" for the benchmark
+	@$(WITH_POSTGRES) python=$$(scripts/python-tools bench); set -x; \
+	"$$python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps --no-index \
+	    "$$CARGO_TARGET_DIR"/wheels/*.whl; \
 	$(CARGO) build --locked --release --package zulip-backup-cli --package zulip-backup-benches; \
-	"$$CARGO_TARGET_DIR/release/bench" $${python:+--python "$$python"} $(ARGS)
+	"$$CARGO_TARGET_DIR/release/bench" --python "$$python" $(ARGS)
 
 .PHONY: wheel
 wheel: ## build the wheel, with the command in it, optimised, into target/wheels

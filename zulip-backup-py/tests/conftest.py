@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import django
 import pytest
 import zulip_backup
 from throwaway import PostgresServer, sample
+
+
+def pytest_report_header() -> str:
+    return f"zulip_backup {zulip_backup.__version__}, Django {django.__version__}"
 
 
 @pytest.fixture(autouse=True, scope="session")
