@@ -17,11 +17,11 @@ use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::{CommandFactory, FromArgMatches};
 use serde::Serialize;
 use serde_json::json;
-use zulip_backup_core::site::{Origin, Site};
+use zulip_backup_core::site::{Origin, Site, UploadsBackend};
 use zulip_backup_core::{Finding, Progress, Result};
 
 use crate::args::{Args, ColorWhen, SiteArgs, Verb};
@@ -166,5 +166,13 @@ impl Session {
             .with_hint("use the environment variable ZULIP_BACKUP_DATABASE_URL or PGPASSWORD, or ~/.pgpass");
             self.console.finding(&finding);
         }
+    }
+}
+
+/// Something in the directory of the uploads, where they are in one.
+fn among_uploads(site: &Site) -> Option<Utf8PathBuf> {
+    match &site.uploads().ok()?.value {
+        UploadsBackend::Local(local) if local.exists => Some(local.dir.join("entry")),
+        _ => None,
     }
 }

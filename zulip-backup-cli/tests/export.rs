@@ -67,7 +67,7 @@ fn an_organisation_and_a_user_are_exported_checked_and_compared() {
     let stage = Stage::new(2500);
     let plan = stage.json(0, &["export", "-r", "acme", "--output", "a.tar.gz", "--deactivate", "--dry-run"]);
     documented(&plan, "| the same with `--dry-run` |");
-    assert_eq!((stage.files(), plan["format"]["archive"].as_str()), (vec![], Some("gzip")));
+    assert_eq!((stage.files(), plan["format"].as_str()), (vec![], Some("tar.gz")));
     documented(&stage.json(0, &["export", "--list"]), "| `export --list`");
 
     let report =
@@ -87,6 +87,14 @@ fn an_organisation_and_a_user_are_exported_checked_and_compared() {
     stage.json(3, &["export", "-r", "acme", "--output", "a.tar.gz"]);
     stage.json(6, &["export", "-r", "nobody", "--output", "c"]);
     stage.json(2, &["export", "--output", "c"]);
+
+    let handed_out = ["export", "-r", "acme", "--output", "elsewhere/b.tar.gz", "--upload"];
+    documented(&stage.json(0, &[&handed_out[..], &["--dry-run"]].concat()), "| the same with `--dry-run` |");
+    let report = stage.json(0, &handed_out);
+    documented(&report, "| `export`, `export-user` |");
+    assert!(report["url"].as_str().unwrap().ends_with("/b.tar.gz") && !stage.dir.join("out/elsewhere").exists());
+    assert!(report["path"].as_str().unwrap().starts_with(stage.host.uploads_dir().join("avatars/exports").as_str()));
+    stage.json(2, &["export", "-r", "acme", "--output", "directory", "--upload"]);
 
     for name in ["a.tar.gz", "b", "root.tar.zst"] {
         documented(&stage.json(0, &["validate", name]), "| `validate` |");

@@ -22,6 +22,7 @@ mod collect;
 mod destination;
 mod execute;
 mod files;
+mod handout;
 mod json;
 mod lists;
 mod losses;

@@ -14,8 +14,8 @@ mod walk;
 mod work_dir;
 
 pub use lock::LockFile;
-pub(crate) use output::parent;
 pub use output::{Output, random_name};
+pub(crate) use output::{parent, sweep};
 pub(crate) use own::{own_name, own_whose};
 pub use owner::OwnerNames;
 pub use space::{existing_directory, free_bytes, same_file_system};

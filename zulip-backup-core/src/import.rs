@@ -37,7 +37,6 @@ mod messages;
 mod not_kept;
 mod options;
 mod plan;
-mod random;
 mod reasons;
 mod render;
 mod report;

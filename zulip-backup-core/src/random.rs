@@ -8,22 +8,22 @@ const ALPHANUMERIC: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRST
 const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// So many letters and digits: keys and passwords.
-pub(super) fn alphanumeric(length: usize) -> Result<String> {
+pub(crate) fn alphanumeric(length: usize) -> Result<String> {
     text(ALPHANUMERIC, length)
 }
 
 /// So many characters of addresses, 6 bits each: what `secrets.token_urlsafe` gives.
-pub(super) fn url_safe(length: usize) -> Result<String> {
+pub(crate) fn url_safe(length: usize) -> Result<String> {
     text(URL_SAFE, length)
 }
 
 /// A number below 256.
-pub(super) fn byte() -> Result<u8> {
+pub(crate) fn byte() -> Result<u8> {
     Ok(bytes::<1>()?[0])
 }
 
 /// A version 4 UUID.
-pub(super) fn uuid() -> Result<String> {
+pub(crate) fn uuid() -> Result<String> {
     let mut bytes = bytes::<16>()?;
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;

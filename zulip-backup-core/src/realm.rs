@@ -35,6 +35,7 @@ pub(crate) use deactivation::{Deactivation, SELF_HOSTING_MIGRATION, already, use
 pub(crate) use find::{Realm, exists, find};
 pub use list::{RealmList, RealmSummary, list};
 pub(crate) use open::{connect, search_path};
+pub(crate) use show::host;
 pub use show::{Channels, FilePresence, RealmDetails, RealmExports, UsersByRole, show};
 pub use subdomain::{Existing, Subdomain};
 

@@ -11,7 +11,7 @@ use zulip_backup_core::codec::Digest;
 use zulip_backup_core::export::{ExportOptions, Kind, plan};
 use zulip_backup_core::postgres::{Purpose, Snapshot};
 use zulip_backup_core::validate::{KindFrom, ValidateOptions, validate};
-use zulip_backup_core::{ErrorKind, Recorder, Severity, Silent};
+use zulip_backup_core::{ErrorKind, Recorder, Severity, Silent, realm};
 
 #[test]
 fn every_kind_is_whole_and_the_same_every_time() {
@@ -162,4 +162,59 @@ fn a_failed_export_leaves_nothing_but_a_line_that_says_so() {
     client.batch_execute("ALTER TABLE zulip.zerver_stream ADD COLUMN mood text").unwrap();
     let changed = plan(&site, &stage.options("out")).unwrap_err();
     assert_eq!((changed.kind(), changed.reasons()[0].code.as_str()), (ErrorKind::Incompatible, "column-unknown"));
+}
+
+#[test]
+fn an_export_is_handed_out_by_the_server() {
+    let stage = stage();
+    let site = stage.host.site().unwrap();
+    let exports = stage.host.uploads_dir().join(format!("avatars/exports/{}", stage.realm_id));
+    // What one left behind that was killed, and the export of another day.
+    let (killed, other) = (exports.join("killed"), exports.join("other"));
+    for directory in [&killed, &other] {
+        std::fs::create_dir_all(directory).unwrap();
+    }
+    std::fs::write(killed.join(".a.tar.gz.12345678.partial"), "half").unwrap();
+    std::fs::write(other.join("a.tar.gz"), "whole").unwrap();
+
+    let options = stage.options("elsewhere/acme.tar.gz").upload(true);
+    let plan = plan(&site, &options).unwrap();
+    assert!(plan.to_string().contains(plan.url.as_ref().unwrap()), "{plan}");
+    let report = plan.execute(&Silent).unwrap();
+    let token = report.path.parent().unwrap().file_name().unwrap();
+    assert_eq!((token.len(), report.path.file_name()), (24, Some("acme.tar.gz")));
+    assert_eq!(report.path, exports.join(token).join("acme.tar.gz"));
+    assert!(!killed.exists() && other.join("a.tar.gz").exists());
+    let export_path = format!("/user_avatars/exports/{}/{token}/acme.tar.gz", stage.realm_id);
+    let host = realm::show(&site, &stage.realm).unwrap().host.unwrap();
+    assert_eq!(report.url.as_ref().unwrap(), &format!("https://{host}{export_path}"));
+    let query = "SELECT export_path FROM zerver_realmexport WHERE realm_id = $1::int8 ORDER BY id DESC LIMIT 1";
+    let row = stage.client().query_one(query, &[&stage.realm_id]).unwrap();
+    assert_eq!(row.get::<_, String>(0), export_path);
+    let mode = std::os::unix::fs::MetadataExt::mode(&report.path.metadata().unwrap());
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(validate(&report.path, &ValidateOptions::default(), &Silent).unwrap().is_sound());
+
+    // One that fails leaves no directory.
+    let before: Vec<_> = exports.read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path()).collect();
+    let progress = Recorder::default();
+    progress.cancel();
+    zulip_backup_core::export::plan(&site, &options).unwrap().execute(&progress).unwrap_err();
+    let after: Vec<_> = exports.read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path()).collect();
+    assert_eq!(after, before);
+
+    let refused = |options: &ExportOptions| zulip_backup_core::export::plan(&site, options).unwrap_err();
+    assert_eq!(refused(&stage.options("directory").upload(true)).kind(), ErrorKind::Usage);
+    let user: String = stage
+        .client()
+        .query_one(
+            "SELECT delivery_email::text FROM zerver_userprofile WHERE realm_id = $1::int8 LIMIT 1",
+            &[&stage.realm_id],
+        )
+        .unwrap()
+        .get(0);
+    assert_eq!(refused(&ExportOptions::of_user(user).upload(true)).kind(), ErrorKind::Usage);
+    std::fs::rename(stage.host.uploads_dir(), stage.dir.join("moved")).unwrap();
+    let missing = zulip_backup_core::export::plan(&stage.host.site().unwrap(), &options).unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound, "{missing}");
 }

@@ -259,7 +259,7 @@ fn what_is_left_of_a_deletion_is_removed_by_the_next_command() {
     let text = std::fs::read_to_string(journal(&stage)).unwrap();
     // Another database has no such organisation either: nothing of this one's may go for that.
     std::fs::write(journal(&stage), text.replace("\"database\": \"", "\"database\": \"another ")).unwrap();
-    let findings = delete::finish(&site, &stage.realm).unwrap().unwrap();
+    let findings = delete::finish(&site, &stage.realm).unwrap().unwrap().findings;
     assert_eq!(findings.list[0].code, "deletion-unfinished");
     assert!(own.exists() && journal(&stage).exists());
     std::fs::write(journal(&stage), "{").unwrap();

@@ -33,6 +33,10 @@ pub struct ExportArgs {
     /// zulip-export-RANDOM in the system's directory for temporary files]
     #[arg(long, short, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub output: Option<Utf8PathBuf>,
+    /// Put the archive where the server hands it out, and print the address: whoever knows it gets the export. Of --output the
+    /// name alone counts
+    #[arg(long, conflicts_with_all = ["list"])]
+    pub upload: bool,
     /// Export public channels only
     #[arg(long, conflicts_with = "full_with_consent")]
     pub public_only: bool,
@@ -80,6 +84,7 @@ impl From<&ExportArgs> for ExportOptions {
             realm: args.realm.clone(),
             user: None,
             output: args.output.clone(),
+            upload: args.upload,
             kind: match (args.public_only, args.full_with_consent) {
                 (true, _) => Kind::Public,
                 (_, true) => Kind::FullWithConsent,

@@ -4,7 +4,7 @@ use zulip_backup_core::Result;
 use zulip_backup_core::export::{self, ExportOptions};
 use zulip_backup_core::realm;
 
-use super::Session;
+use super::{Session, among_uploads};
 use crate::args::{ExportArgs, ExportUserArgs};
 use crate::exit::Exit;
 
@@ -22,7 +22,9 @@ pub fn user(session: Session, args: &ExportUserArgs) -> Result<Exit> {
 }
 
 fn export(session: Session, options: &ExportOptions, dry_run: bool) -> Result<Exit> {
-    let site = session.open(options.output.as_deref())?;
+    let site = session.site()?;
+    let output = if options.upload { among_uploads(&site) } else { options.output.clone() };
+    session.enter(&site, output.as_deref())?;
     let plan = export::plan(&site, options)?;
     session.carry_out(&plan, dry_run, |progress| {
         let report = plan.execute(progress)?;

@@ -1,26 +1,26 @@
 //! `realm`.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
-use camino::Utf8PathBuf;
 use serde::Serialize;
 use zulip_backup_core::realm::deactivate::DeactivateOptions;
 use zulip_backup_core::realm::delete::DeletePlan;
 use zulip_backup_core::realm::rename::RenameOptions;
 use zulip_backup_core::realm::{self, deactivate, delete, reactivate, rename};
-use zulip_backup_core::site::{Site, UploadsBackend};
-use zulip_backup_core::{Error, ErrorKind, Findings, Result, Severity};
+use zulip_backup_core::site::Site;
+use zulip_backup_core::{Error, ErrorKind, Result};
 
-use super::Session;
+use super::{Session, among_uploads};
 use crate::args::{RealmArgs, RealmDeleteArgs, RealmVerb};
 use crate::exit::Exit;
 
 pub fn run(session: Session, args: &RealmArgs) -> Result<Exit> {
     let changed = matches!(&args.verb, RealmVerb::Delete(verb) if !verb.dry_run);
     let site = session.site()?;
-    let uploads = if changed { uploads_entry(&site) } else { None };
-    session.enter(&site, uploads.as_deref())?;
+    // The journal of a deletion is written there.
+    let journal = if changed { among_uploads(&site) } else { None };
+    session.enter(&site, journal.as_deref())?;
     match &args.verb {
         RealmVerb::List(_) => show(&session, &realm::list(&site)?),
         RealmVerb::Show(verb) => show(&session, &realm::show(&site, &verb.realm)?),
@@ -49,14 +49,6 @@ pub fn run(session: Session, args: &RealmArgs) -> Result<Exit> {
     }
 }
 
-/// Something in the directory of the uploads, where the journal of a deletion is written.
-fn uploads_entry(site: &Site) -> Option<Utf8PathBuf> {
-    match &site.uploads().ok()?.value {
-        UploadsBackend::Local(local) if local.exists => Some(local.dir.join("journal")),
-        _ => None,
-    }
-}
-
 fn show(session: &Session, product: &(impl Display + Serialize)) -> Result<Exit> {
     session.console.product(product)?;
     Ok(Exit::Done)
@@ -65,10 +57,10 @@ fn show(session: &Session, product: &(impl Display + Serialize)) -> Result<Exit>
 fn delete(session: Session, site: &Site, args: &RealmDeleteArgs) -> Result<Exit> {
     // One that was stopped between the rows and the files is not found among the organisations any more.
     if !args.dry_run
-        && let Some(findings) = delete::finish(site, &args.realm)?
+        && let Some(report) = delete::finish(site, &args.realm)?
     {
-        session.console.product(&Finished { findings: &findings })?;
-        return Ok(Exit::done(findings.at_least(Severity::Warning) > 0));
+        session.console.product(&report)?;
+        return Ok(Exit::done(report.has_findings()));
     }
     let plan = delete::plan(site, &args.realm)?;
     session.carry_out(&plan, args.dry_run, |progress| {
@@ -102,18 +94,6 @@ fn typed(expected: &str, input: &mut impl BufRead) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Refused, format!("not confirmed: {expected:?} was not typed; nothing was deleted")))
-}
-
-/// A deletion that was stopped in between, and is done now.
-#[derive(Serialize)]
-struct Finished<'a> {
-    findings: &'a Findings,
-}
-
-impl Display for Finished<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.findings.list.iter().try_for_each(|finding| writeln!(f, "{finding}"))
-    }
 }
 
 #[cfg(test)]

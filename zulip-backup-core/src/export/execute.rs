@@ -6,6 +6,7 @@ use crate::codec::FrameEncoder;
 use crate::export::collect::Collector;
 use crate::export::destination::{ArchiveDestination, Destination, DirectoryDestination, Published};
 use crate::export::files::{self, FileCopier, FileFinder, Way};
+use crate::export::handout::Handout;
 use crate::export::lists::Place;
 use crate::export::losses::losses;
 use crate::export::messages::{self, FILE_MESSAGES, Messages};
@@ -66,7 +67,10 @@ impl ExportPlan {
                 let complete =
                     |error: Error| error.with_hint(format!("the export itself is complete: {}", self.output));
                 if let Some(record) = record {
-                    record.succeeded(&mut client, &collector.stats, published).map_err(complete)?;
+                    let export_path = self.handout.as_ref().map(Handout::export_path);
+                    record
+                        .succeeded(&mut client, &collector.stats, published, export_path.as_deref())
+                        .map_err(complete)?;
                 }
                 let ended = deactivation.map(|deactivation| deactivation.complete(&mut client));
                 let ended_sessions = ended.transpose().map_err(complete)?;
@@ -86,6 +90,8 @@ impl ExportPlan {
         search_path: &str,
         progress: &'a dyn Progress,
     ) -> Result<(Collector<'a>, Published)> {
+        // Until the end of this, and of what is written.
+        let _prepared = self.handout.as_ref().map(Handout::prepare).transpose()?;
         let mut snapshot = reservation.take()?;
         snapshot.leader().batch_execute(search_path).map_err(|failure| error("prepare the connection", failure))?;
         progress.message(&format!("snapshot taken at {}", snapshot.facts().taken_at));
@@ -136,6 +142,7 @@ impl ExportPlan {
             self.write_rest(&mut snapshot, &attachments, &door, &mut collector)?;
         }
         let published = collector.publish(self)?;
+        self.handout.as_ref().map_or(Ok(()), Handout::complete)?;
         Ok((collector, published))
     }
 

@@ -1,14 +1,13 @@
 //! What may be asked of an export.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::codec::Compression;
 use crate::package::{Compat, Kind};
 
 /// What an export is written as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// A directory.
     Directory,
@@ -31,6 +30,16 @@ impl Format {
     }
 }
 
+impl Serialize for Format {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self {
+            Self::Directory => "directory",
+            Self::Archive(Compression::Gzip) => "tar.gz",
+            Self::Archive(Compression::Zstd) => "tar.zst",
+        })
+    }
+}
+
 /// What may be asked of an export. The default is all of the organisation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -42,6 +51,9 @@ pub struct ExportOptions {
     pub user: Option<String>,
     /// The directory to write, or the archive where the name ends in `.tar.gz`, `.tgz` or `.tar.zst`.
     pub output: Option<Utf8PathBuf>,
+    /// Put the archive where the server hands it out to everybody who knows its address, as upstream's `--upload` does. Of
+    /// `output` the name alone counts then.
+    pub upload: bool,
     /// Whose data.
     pub kind: Kind,
     /// What to do where upstream is wrong.
@@ -72,6 +84,12 @@ impl ExportOptions {
     /// The directory or archive to write.
     pub fn output(mut self, path: impl Into<Utf8PathBuf>) -> Self {
         self.output = Some(path.into());
+        self
+    }
+
+    /// Put the archive where the server hands it out.
+    pub fn upload(mut self, upload: bool) -> Self {
+        self.upload = upload;
         self
     }
 

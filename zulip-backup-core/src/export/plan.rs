@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 use serde::Serialize;
 
 use crate::export::execute::APPLICATION;
+use crate::export::handout::Handout;
 use crate::export::scope::{Found, Scope};
 use crate::export::{Compat, ExportOptions, Format, Kind, person};
 use crate::postgres::ConnectOptions;
@@ -24,6 +25,9 @@ pub struct ExportPlan {
     pub output: Utf8PathBuf,
     /// Which of the two.
     pub format: Format,
+    /// The address at which the server will hand it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// The organisation's id.
     pub realm_id: i64,
     /// Its `string_id`.
@@ -51,6 +55,8 @@ pub struct ExportPlan {
     pub free_bytes: u64,
     /// What was noticed.
     pub findings: Vec<Finding>,
+    #[serde(skip)]
+    pub(super) handout: Option<Handout>,
     #[serde(skip)]
     pub(super) uploads: Box<dyn Uploads>,
     #[serde(skip)]
@@ -123,9 +129,11 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
     let avatar_salt = site.secrets()?.get("avatar_salt").cloned().ok_or_else(|| {
         Error::new(ErrorKind::Config, "the secrets have no avatar_salt: the paths of avatars are made with it")
     })?;
-    let output = match &options.output {
-        Some(output) => output.clone(),
-        None => fs::temp_dir().join(format!("zulip-export-{}", fs::random_name())),
+    let handout = if options.upload { Some(hand_out(site, backend, options, (realm_id, &realm))?) } else { None };
+    let output = match (&handout, &options.output) {
+        (Some(handout), _) => handout.output(),
+        (None, Some(output)) => output.clone(),
+        (None, None) => fs::temp_dir().join(unnamed()),
     };
     let (format, _) = Format::of(&output);
     // An empty directory may have been made for it, as upstream allows.
@@ -135,7 +143,10 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
             .with_path(output)
             .with_hint("name another --output"));
     }
-    let directory = fs::parent(&output);
+    let directory = match &handout {
+        Some(_) => fs::existing_directory(&output),
+        None => fs::parent(&output),
+    };
     let free_bytes = fs::free_bytes(directory)?;
     let estimate_bytes = estimate(&mut client, realm_id)?;
     if free_bytes < estimate_bytes {
@@ -154,6 +165,8 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
             UploadsBackend::S3(s3) => s3.uploads_bucket.clone().into(),
         },
         deactivate,
+        url: handout.as_ref().map(Handout::url),
+        handout,
         format,
         output,
         realm_id,
@@ -177,11 +190,39 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
     })
 }
 
+/// Where the server hands it out.
+fn hand_out(site: &Site, backend: &UploadsBackend, options: &ExportOptions, realm: (i64, &str)) -> Result<Handout> {
+    if options.user.is_some() {
+        return Err(Error::new(ErrorKind::Usage, "a single user's export is not put where the server hands it out"));
+    }
+    let UploadsBackend::Local(local) = backend else {
+        return Err(Error::new(ErrorKind::Incompatible, "exports are handed out from local uploads only"));
+    };
+    let name = match options.output.as_deref().map(|output| (output, Format::of(output))) {
+        None => format!("{}.tar.gz", unnamed()),
+        Some((output, (Format::Archive(_), _))) => output.file_name().unwrap_or_default().to_owned(),
+        Some((output, (Format::Directory, _))) => {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("{output}: the server hands out an archive, not a directory"),
+            )
+            .with_path(output)
+            .with_hint("name it so that it ends in .tar.gz or .tar.zst"));
+        }
+    };
+    Handout::choose(site, local, realm, &name)
+}
+
+/// What an export is called that was not given a name.
+fn unnamed() -> String {
+    format!("zulip-export-{}", fs::random_name())
+}
+
 /// The domain of addresses that are made up: the organisation's own host where it makes an address, else the server's
 /// `FAKE_EMAIL_DOMAIN`, which is its name without the port unless somebody set it.
 fn fake_domain(site: &Site, realm: &str) -> Result<String> {
     let server = site.external_host()?.value;
-    let own = if realm.is_empty() { server.clone() } else { format!("{realm}.{server}") };
+    let own = realm::host(site, realm)?;
     if is_domain(&own) {
         return Ok(own);
     }
@@ -259,6 +300,9 @@ impl fmt::Display for ExportPlan {
             writeln!(f, "before    the organisation is deactivated: nobody can log in or send messages")?;
         }
         writeln!(f, "output    {} ({} jobs)", self.output, self.jobs)?;
+        if let Some(url) = &self.url {
+            writeln!(f, "url       {url}: whoever knows it gets the export")?;
+        }
         write!(f, "space     at most {} of {} free", bytes(self.estimate_bytes), bytes(self.free_bytes))?;
         self.findings.iter().try_for_each(|finding| write!(f, "\nnote      {finding}"))
     }

@@ -58,7 +58,13 @@ impl Record {
     }
 
     /// Says that it is complete.
-    pub(super) fn succeeded(&self, client: &mut Client, stats: &Stats, published: Published) -> Result<()> {
+    pub(super) fn succeeded(
+        &self,
+        client: &mut Client,
+        stats: &Stats,
+        published: Published,
+        export_path: Option<&str>,
+    ) -> Result<()> {
         let failed = |failure| error("record the end of the export", failure);
         let stats = serde_json::to_string(stats)
             .map_err(|error| Error::new(ErrorKind::Io, "cannot write the statistics").with_source(error))?;
@@ -68,8 +74,8 @@ impl Record {
         transaction
             .execute(
                 "UPDATE zerver_realmexport SET status = 3, date_succeeded = now(), stats = $2::text::jsonb,
-                        sha256sum_hex = $3, tarball_size_bytes = $4::int8 WHERE id = $1",
-                &[&self.id, &stats, &sha256, &bytes],
+                        sha256sum_hex = $3, tarball_size_bytes = $4::int8, export_path = $5 WHERE id = $1",
+                &[&self.id, &stats, &sha256, &bytes, &export_path],
             )
             .map_err(failed)?;
         if self.audit_row.is_none() {

@@ -21,6 +21,9 @@ use crate::{Findings, Severity};
 pub struct ExportReport {
     /// The directory or archive.
     pub path: Utf8PathBuf,
+    /// The address at which the server hands it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// The organisation's `string_id`.
     pub realm: String,
     /// Whose data it has.
@@ -69,6 +72,7 @@ impl ExportReport {
         let messages = rows.keys().filter(|file| file.starts_with("messages-"));
         Self {
             path: plan.output.clone(),
+            url: plan.url.clone(),
             realm: plan.realm.clone(),
             kind: plan.kind,
             messages: messages.map(|file| of(file, "zerver_message")).sum(),
@@ -110,6 +114,9 @@ impl fmt::Display for ExportReport {
             writeln!(f, "sha256    {sha256}")?;
         }
         let size = self.archive_bytes.map_or_else(String::new, |size| format!(", {}", bytes(size)));
+        if let Some(url) = &self.url {
+            writeln!(f, "url       {url}")?;
+        }
         write!(f, "export    {}{size} in {}", self.path, seconds(self.seconds))
     }
 }

@@ -127,7 +127,7 @@ fn exists(path: &Utf8Path) -> Error {
 }
 
 /// Removes the unfinished files of processes that are gone. A running process holds a lock on its own.
-fn sweep(directory: &Utf8Path) -> Result<()> {
+pub(crate) fn sweep(directory: &Utf8Path) -> Result<()> {
     for name in fs::list(directory)? {
         if !(name.starts_with('.') && name.ends_with(SUFFIX)) {
             continue;

@@ -161,10 +161,10 @@ pub(crate) fn create_dirs_like(path: &Utf8Path, model: &Utf8Path) -> Result<()> 
     Ok(())
 }
 
-/// Gives a file the owner of the directory `model`, and lets read and write it who may use the directory so.
-pub(crate) fn dress_file(path: &Utf8Path, model: &Utf8Path) -> Result<()> {
+/// Gives a file the owner of the directory `model`, and lets those of `most` read and write it who may use the directory so.
+pub(crate) fn dress_file(path: &Utf8Path, model: &Utf8Path, most: u32) -> Result<()> {
     let (owner, mode) = metadata(model)?.map_or(((0, 0), 0o700), |found| ((found.uid(), found.gid()), found.mode()));
-    dress(path, None, owner, mode & 0o666)
+    dress(path, None, owner, mode & most)
 }
 
 /// Replaces a file by this content in one step, flushed, with the mode 0600.

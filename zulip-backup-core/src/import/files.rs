@@ -11,11 +11,10 @@ use std::sync::{Mutex, PoisonError};
 use crate::images::content_type_of;
 use crate::import::attachments::Picture;
 use crate::import::files::names::{base_name, sanitized};
-use crate::import::random;
 use crate::package::{Compat, Listing, Member, Package};
 use crate::uploads::{AvatarName, Staging, Store};
 use crate::validate::{Facts, Record, Records};
-use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Secret};
+use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Secret, random};
 
 /// The task told to [`Progress`]: bytes of files.
 pub(super) const TASK: &str = "files";

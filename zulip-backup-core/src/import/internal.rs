@@ -3,12 +3,11 @@
 use postgres::Client;
 use serde_json::{Map, Value, json};
 
-use crate::Result;
 use crate::import::groups::SystemGroups;
 use crate::import::insert::{audit, insert, now};
-use crate::import::random;
 use crate::postgres::{column, error};
 use crate::schema::Defaults;
+use crate::{Result, random};
 
 /// Audit-log events.
 pub(super) const REALM_CREATED: i64 = 215;

@@ -65,6 +65,7 @@ pub struct ImportPlan {
     /// What is free there, where that can be known.
     pub database_free_bytes: Option<u64>,
     /// How rows get into the large tables.
+    #[serde(flatten)]
     pub way: Way,
     /// Why so.
     pub way_because: String,

@@ -30,6 +30,7 @@ pub struct ImportReport {
     /// Files written.
     pub files: u64,
     /// How rows got into the large tables.
+    #[serde(flatten)]
     pub way: Way,
     /// Why so.
     pub way_because: String,

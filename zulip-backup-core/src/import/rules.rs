@@ -2,13 +2,12 @@
 
 use crate::ids::Of;
 use crate::import::making::Making;
-use crate::import::random;
 use crate::import::table::Missing;
 use crate::import::texts;
 use crate::import::value::Value;
 use crate::package::Compat;
 use crate::rows::RowParser;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, random};
 
 /// Makes a column's value.
 pub(super) type Make = for<'r> fn(&'r Making<'_>, &'r RowParser<'_>) -> Result<Value<'r>>;

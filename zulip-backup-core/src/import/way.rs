@@ -11,7 +11,7 @@ use crate::postgres::{column, error};
 
 /// How rows get into the large tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(tag = "way", rename_all = "kebab-case")]
 pub enum Way {
     /// Indexes and foreign keys are set aside, and made again when the rows are there. Nobody can use these tables
     /// meanwhile.

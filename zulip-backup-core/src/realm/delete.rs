@@ -15,4 +15,4 @@ pub(super) use files::RealmFiles;
 
 pub use files::FileCount;
 pub use plan::{DeletePlan, TableRows, plan};
-pub use report::{DeleteReport, finish};
+pub use report::{DeleteReport, FinishReport, finish};

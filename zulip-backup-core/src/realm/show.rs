@@ -194,17 +194,20 @@ pub fn show(site: &Site, realm: &str) -> Result<RealmDetails> {
         authentication_methods,
         settings,
         files: presence(site, &mut client, realm.id),
-        host: host(site, &realm.string_id),
+        host: host(site, &realm.string_id).ok(),
         id: realm.id,
         string_id: realm.string_id,
         name: realm.name,
     })
 }
 
-/// The host an organisation answers to, where the server's name is known.
-pub(super) fn host(site: &Site, string_id: &str) -> Option<String> {
-    let server = site.external_host().ok()?.value;
-    Some(if string_id.is_empty() { server } else { format!("{string_id}.{server}") })
+/// The host an organisation answers to.
+///
+/// # Errors
+/// `Config` where the server's name is not known.
+pub(crate) fn host(site: &Site, string_id: &str) -> Result<String> {
+    let server = site.external_host()?.value;
+    Ok(if string_id.is_empty() { server } else { format!("{string_id}.{server}") })
 }
 
 /// What is counted.

@@ -82,7 +82,7 @@ impl Staging for LocalStaging {
         // The web server may be somebody else: what is new is as readable as what is there.
         fs::create_dirs_like(fs::parent(&path), &self.uploads)?;
         let bytes = fs::write_new(&path, content, None)?;
-        fs::dress_file(&path, &self.uploads)?;
+        fs::dress_file(&path, &self.uploads, 0o666)?;
         Ok(bytes)
     }
 

@@ -1,11 +1,10 @@
 //! The two spellings of a connection: URL and `key=value`.
 
-use std::fmt::Write;
 use std::iter::Peekable;
 use std::str::Chars;
 
 use super::ConnectOptions;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, percent};
 
 /// Where an option stands, for messages.
 const PLACE: &str = "in the connection string";
@@ -159,24 +158,12 @@ fn decode(text: &str) -> Result<String> {
 
 /// Percent-encodes what could be mistaken for something else in a URL.
 pub(super) fn encode(text: &str) -> String {
-    encode_but(text, b"-._~")
+    percent::encode(text, b"-._~")
 }
 
 /// As [`encode`], but leaves slashes alone.
 pub(super) fn encode_path(text: &str) -> String {
-    encode_but(text, b"-._~/:")
-}
-
-fn encode_but(text: &str, plain: &[u8]) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || plain.contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
+    percent::encode(text, b"-._~/:")
 }
 
 #[cfg(test)]

@@ -41,12 +41,26 @@ impl DeleteReport {
     }
 }
 
+/// What was left to do of a deletion that was stopped between the rows and the files, and is done now.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FinishReport {
+    /// What was done, and noticed.
+    pub findings: Findings,
+}
+
+impl FinishReport {
+    /// Whether something needs a person's look: exit code 1. Notes do not.
+    pub fn has_findings(&self) -> bool {
+        self.findings.at_least(Severity::Warning) > 0
+    }
+}
+
 /// Brings deletions to their end that were stopped between the rows and the files, as every change of an organisation does
 /// before it begins. What was done comes back for the organisation with this id or `string_id`, if it was one of them.
 ///
 /// # Errors
 /// What the database and the disk answer.
-pub fn finish(site: &Site, realm: &str) -> Result<Option<Findings>> {
+pub fn finish(site: &Site, realm: &str) -> Result<Option<FinishReport>> {
     let settled = Place::of(site).settle(&site.database()?.value)?;
     let meant = |id: Option<i64>, name: &str| id.is_some_and(|id| id.to_string() == realm || name == realm);
     Ok(settled.into_iter().find(|settled| meant(settled.realm_id, &settled.realm)).map(|settled| {
@@ -54,8 +68,14 @@ pub fn finish(site: &Site, realm: &str) -> Result<Option<Findings>> {
         for finding in settled.findings {
             findings.push(finding);
         }
-        findings
+        FinishReport { findings }
     }))
+}
+
+impl fmt::Display for FinishReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.findings.list.iter().try_for_each(|finding| writeln!(f, "{finding}"))
+    }
 }
 
 impl fmt::Display for DeleteReport {
