@@ -22,6 +22,11 @@ impl Outcome {
     pub fn of(value: &(impl Serialize + Display)) -> Result<Self> {
         Ok(Self { json: json(value)?, text: value.to_string() })
     }
+
+    /// Of a verb that found nothing to do.
+    pub fn none() -> Self {
+        Self { json: "null".to_owned(), text: String::new() }
+    }
 }
 
 impl From<Outcome> for (String, String) {

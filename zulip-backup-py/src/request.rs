@@ -29,6 +29,7 @@ pub enum Run {
     Site { site: Server },
     RealmList { site: Server },
     RealmShow { site: Server, realm: String },
+    FinishDeletion { site: Server, realm: String },
     CommitRestore { site: Server, options: RestoreOptions },
     RollbackRestore { site: Server, options: RestoreOptions },
 }

@@ -44,6 +44,10 @@ fn report(request: request::Run, progress: &dyn Progress) -> Result<Outcome> {
         Run::Site { site } => Outcome::of(&site.open()?.report()),
         Run::RealmList { site } => Outcome::of(&realm::list(&site.open()?)?),
         Run::RealmShow { site, realm } => Outcome::of(&realm::show(&site.open()?, &realm)?),
+        Run::FinishDeletion { site, realm } => match delete::finish(&site.open()?, &realm)? {
+            Some(report) => Outcome::of(&report),
+            None => Ok(Outcome::none()),
+        },
         Run::CommitRestore { site, options } => Outcome::of(&restore::commit(&site.open()?, &options, progress)?),
         Run::RollbackRestore { site, options } => Outcome::of(&restore::rollback(&site.open()?, &options, progress)?),
     }

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -141,8 +143,13 @@ def test_exports(run: Run, project: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(Failed, match="no-such-place") as unknown:
         run("export", "-r", "no-such-place", "--output", tmp_path / "none")
     assert unknown.value.status == 6
-    with pytest.raises(Failed, match="--upload"):
-        run("export", "-r", name, "--upload")
+    written, uploaded = run("export", "-r", name, "--output", tmp_path / "handed out", "--upload").splitlines()[1:]
+    place = Path(written.removeprefix("Tarball written to "))
+    assert place.is_relative_to(Path(project["EXAMPLE_UPLOADS"]) / "avatars/exports") and place.exists()
+    address = f"/user_avatars/exports/{place.parent.parent.name}/{place.parent.name}/handed%20out.tar.gz"
+    host = "chat.example.com" if name == "" else f"{name}.chat.example.com"
+    assert uploaded == f"Uploaded to https://{host}{address}"
+    assert not (tmp_path / "handed out.tar.gz").exists()
 
 
 def test_imports(run: Run, project: dict[str, str], tmp_path: Path) -> None:
@@ -268,3 +275,43 @@ def test_where_an_export_goes() -> None:
     assert tarball_of("/srv/a") == "/srv/a.tar.gz" and tarball_of("/srv/a/") == "/srv/a.tar.gz"
     assert tarball_of("/srv/a.tar.zst") == "/srv/a.tar.zst"
     assert tarball_of(None) != tarball_of(None)
+
+
+def test_two_commands_at_once(project: dict[str, str], tmp_path: Path) -> None:
+    """Each on a thread of its own, of one process: a backup, and an export that waits for nothing of it."""
+    commands = {
+        "backup": ["--output", str(tmp_path / "a.tar.gz")],
+        "export": ["-r", largest(project).string_id, "--output", str(tmp_path / "export"), "--no-record"],
+    }
+
+    def called(command: str) -> str:
+        out = io.StringIO()
+        call_command(command, *commands[command], stdout=out, stderr=io.StringIO())
+        return out.getvalue()
+
+    with ThreadPoolExecutor() as threads:
+        backup, export = threads.map(called, commands)
+    assert backup == f"Backup tarball written to {tmp_path / 'a.tar.gz'}\n"
+    assert export.endswith(f"Tarball written to {tmp_path / 'export.tar.gz'}\n")
+    assert zulip_backup.verify(tmp_path / "a.tar.gz").is_sound
+    assert zulip_backup.validate(tmp_path / "export.tar.gz").is_sound
+
+
+def test_ctrl_c_stops_a_command_and_leaves_nothing(project: dict[str, str], tmp_path: Path) -> None:
+    endless = Path(project["EXAMPLE_UPLOADS"]) / "files/endless"
+    with endless.open("wb") as file:
+        file.truncate(1 << 42)
+    command = [sys.executable, str(PROJECT / "manage.py"), "backup", "--skip-db", "--ignore-space", "-v2"]
+    command += ["--output", str(tmp_path / "a.tar.gz")]
+    try:
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **project}) as process:
+            assert process.stderr is not None
+            # The work has begun.
+            assert next(line for line in process.stderr if line.endswith("…\n"))
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGINT
+        # The lock of its place stays, as it does after every backup.
+        assert not [path for path in tmp_path.iterdir() if not path.name.endswith(".lock")]
+    finally:
+        endless.unlink()

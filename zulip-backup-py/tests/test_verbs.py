@@ -42,14 +42,19 @@ def declared(product: Any) -> None:
 
     def walk(value: Any, data: Any, where: str) -> None:
         if dataclasses.is_dataclass(value) and isinstance(data, dict):
-            names = {field.name for field in dataclasses.fields(value)}
+            names = {field.metadata.get("key", field.name): field.name for field in dataclasses.fields(value)}
             missing.extend(f"{where}.{key}" for key in data if key not in names)
-            for name in names & data.keys():
-                walk(getattr(value, name), data[name], f"{where}.{name}")
+            for key in names.keys() & data.keys():
+                walk(getattr(value, names[key]), data[key], f"{where}.{key}")
+        elif isinstance(value, dict):
+            for key, element in value.items():
+                walk(element, data[key], f"{where}.{key}")
         elif isinstance(value, tuple):
             items = data["list"] if isinstance(data, dict) and "list" in data else data
             for at, (one, of) in enumerate(zip(value, items, strict=True)):
                 walk(one, of, f"{where}[{at}]")
+        else:
+            assert not isinstance(value, list), (where, data)
 
     walk(product, product.to_dict(), type(product).__name__)
     # What a step works on differs from step to step.
@@ -58,10 +63,15 @@ def declared(product: Any) -> None:
     assert repr(product).startswith(f"<{type(product).__name__} ")
 
 
-def test_site(site: Site) -> None:
+def test_site(site: Site, tmp_path: Path) -> None:
     report = site.report()
     declared(report)
-    assert report.zulip["value"]["version"] == "10.1"
+    assert report.zulip.value is not None and report.zulip.value.version == "10.1"
+    assert report.zulip.origin is not None and report.zulip.origin.endswith("/version.py")
+    assert report.uploads.value is not None and report.uploads.value.dir is not None
+    assert report.kind.value == "production"
+    unknown = Site(root=tmp_path, deployment="/nonexistent").report().deployment
+    assert unknown.value is None and unknown.unknown is not None
     assert "hunter2" not in repr(Site(database_url="postgresql://zulip:hunter2@/zulip"))
 
 
@@ -181,13 +191,15 @@ def test_restore(site: Site, backup: BackupReport, tmp_path: Path) -> None:
     preflight = plan.preflight()
     declared(preflight)
     assert preflight.is_clear, str(preflight)
-    uploads = site.report().uploads["value"]["dir"]
-    before = sorted(path.name for path in Path(uploads).rglob("*"))
+    backend = site.report().uploads.value
+    assert backend is not None and backend.dir is not None
+    uploads = backend.dir
+    before = sorted(path.name for path in uploads.rglob("*"))
     report = plan.execute()
     declared(report)
     assert report.switched and {tree.tree for tree in report.trees} >= {"uploads"}
     declared(zulip_backup.rollback_restore(site=site, state_dir=tmp_path / "state"))
-    assert sorted(path.name for path in Path(uploads).rglob("*")) == before
+    assert sorted(path.name for path in uploads.rglob("*")) == before
     with pytest.raises(zulip_backup.UsageError, match="one or the other"):
         zulip_backup.plan_restore(backup.path, site=site, uploads=tmp_path)
 

@@ -35,6 +35,8 @@ class ExportReport(Report):
 
     path: Path
     """The directory or archive."""
+    url: str | None = None
+    """The address at which the server hands it out."""
     realm: str
     """The organisation's ``string_id``."""
     kind: Literal["full", "full-with-consent", "public"]
@@ -71,8 +73,10 @@ class ExportPlan(Plan["ExportReport"]):
 
     output: Path
     """The directory or archive that will be written."""
-    format: Any
-    """Which of the two."""
+    format: Literal["directory", "tar.gz", "tar.zst"]
+    """Which of them."""
+    url: str | None = None
+    """The address at which the server will hand it out."""
     realm_id: int
     """The organisation's id."""
     realm: str
@@ -106,6 +110,7 @@ def plan_export(
     *,
     site: Site | None = None,
     output: StrPath | None = None,
+    upload: bool = False,
     kind: Kind = "full",
     compat: Compat = "fixed",
     no_record: bool = False,
@@ -119,6 +124,8 @@ def plan_export(
 
     :param realm: the organisation's id or ``string_id``; empty for the one at the root domain
     :param output: the directory to write, or the archive where the name ends in ``.tar.gz``, ``.tgz`` or ``.tar.zst``
+    :param upload: put the archive where the server hands it out to everybody who knows its address (``url`` of plan and
+        report); of ``output`` the name alone counts then
     :param kind: whose data
     :param compat: what to do where upstream is wrong
     :param no_record: leave no trace in the database
@@ -130,6 +137,7 @@ def plan_export(
     options = request(
         realm=realm,
         output=output,
+        upload=upload,
         kind=kind,
         compat=compat,
         no_record=no_record,
@@ -146,6 +154,7 @@ def export(
     *,
     site: Site | None = None,
     output: StrPath | None = None,
+    upload: bool = False,
     kind: Kind = "full",
     compat: Compat = "fixed",
     no_record: bool = False,
@@ -160,6 +169,7 @@ def export(
         realm,
         site=site,
         output=output,
+        upload=upload,
         kind=kind,
         compat=compat,
         no_record=no_record,

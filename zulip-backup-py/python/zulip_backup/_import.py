@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from zulip_backup._arguments import StrPath, jobs_of, path_of, request
 from zulip_backup._events import ProgressCallback
@@ -14,6 +14,10 @@ from zulip_backup._objects import Plan, Report, planned
 from zulip_backup._observe import Observer
 from zulip_backup._render import Renderer
 from zulip_backup._site import Site
+
+
+Way = Literal["first-import", "shared-server"]
+"""How rows get into the large tables: with indexes and keys set aside meanwhile, or beside others' work."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +48,10 @@ class ImportReport(Report):
     """Rows of the export that were left out, by list."""
     files: int
     """Files written."""
-    way: Any
+    way: Way
     """How rows got into the large tables."""
+    bulk_checks: bool | None = None
+    """On a shared server: whether keys were checked for all rows at once instead of for each."""
     way_because: str
     """Why so."""
     made_again: int
@@ -106,8 +112,10 @@ class ImportPlan(Plan["ImportReport"]):
     """About what the rows take on the disk of the database, with indexes."""
     database_free_bytes: int | None = None
     """What is free there, where that can be known."""
-    way: Any
+    way: Way
     """How rows get into the large tables."""
+    bulk_checks: bool | None = None
+    """On a shared server: whether keys are checked for all rows at once instead of for each."""
     way_because: str
     """Why so."""
     compat: Compat

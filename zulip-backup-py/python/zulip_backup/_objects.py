@@ -82,8 +82,16 @@ class Plan(Product, Generic[_R]):
 
 def run(report: type[_R], request: Mapping[str, Any], progress: ProgressCallback | None) -> _R:
     """Does what the request asks for."""
+    return cast("_R", run_if_any(report, request, progress))
+
+
+def run_if_any(report: type[_R], request: Mapping[str, Any], progress: ProgressCallback | None) -> _R | None:
+    """The same for what may have nothing to do."""
     observer = Observer(progress)
-    made = report._made(_native.run(json.dumps(request), observer))
+    outcome = _native.run(json.dumps(request), observer)
+    if outcome[0] == "null":
+        return None
+    made = report._made(outcome)
     observer.log(made._findings())
     return made
 
@@ -126,21 +134,40 @@ def _decoded(kind: Any, value: Any, where: str) -> Any:
         return _time(_expect(str, value, where))
     if kind is float:
         return float(_expect((int, float), value, where))
-    if dataclasses.is_dataclass(kind):
+    if dataclasses.is_dataclass(origin or kind):
         return _object(kind, _expect(dict, value, where), where)
     return _expect(kind, value, where)
 
 
 def _object(kind: Any, value: dict[str, Any], where: str) -> Any:
     hints = _hints(kind)
-    known = {key: _decoded(hints[key], element, f"{where}.{key}") for key, element in value.items() if key in hints}
-    return kind(**known)
+    known = {
+        name: _decoded(hint, value[key], f"{where}.{key}") for key, (name, hint) in hints.items() if key in value
+    }
+    return (get_origin(kind) or kind)(**known)
 
 
 @functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    names = {field.name for field in dataclasses.fields(kind)}
-    return {name: hint for name, hint in get_type_hints(kind).items() if name in names}
+def _hints(kind: Any) -> dict[str, tuple[str, Any]]:
+    """The attributes of a dataclass and their types, by their keys. It may be a generic one: ``Part[Path]``."""
+    made = get_origin(kind) or kind
+    meant = dict(zip(getattr(made, "__parameters__", ()), get_args(kind), strict=True))
+    hints = get_type_hints(made)
+    return {key_of(field): (field.name, _meant(hints[field.name], meant)) for field in dataclasses.fields(made)}
+
+
+def key_of(field: dataclasses.Field[Any]) -> str:
+    """What the JSON calls an attribute: as it is called, unless that is a word of Python's."""
+    key: str = field.metadata.get("key", field.name)
+    return key
+
+
+def _meant(hint: Any, meant: Mapping[Any, Any]) -> Any:
+    """A type whose variables are known now."""
+    unknown = getattr(hint, "__parameters__", ())
+    if isinstance(hint, TypeVar):
+        return meant[hint]
+    return hint[tuple(meant[one] for one in unknown)] if unknown else hint
 
 
 def _expect(kind: Any, value: Any, where: str) -> Any:

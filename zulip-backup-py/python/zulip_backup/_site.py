@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
 
 from zulip_backup._arguments import StrPath, request
 from zulip_backup._finding import Finding
 from zulip_backup._objects import Report, run
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,37 +26,159 @@ class Container:
     """What it is told by."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Part(Generic[_T]):
+    """One part of a server: its value and where that comes from, or why it is not known."""
+
+    value: _T | None = None
+    """The value."""
+    origin: str | None = field(default=None, metadata={"key": "from"})
+    """Where it comes from (the key ``from``): an option, a file, an answer of the deployment."""
+    unknown: str | None = None
+    """Why it is not known, which matters only to a verb that needs it."""
+    hint: str | None = None
+    """What supplies it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentSummary:
+    """The deployment."""
+
+    path: Path
+    """The directory, links resolved."""
+    named: Path
+    """As it was named."""
+    owner: str
+    """Its owner's login name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZulipVersion:
+    """A Zulip version."""
+
+    version: str
+    """What the server calls itself: ``10.1``, or what ``git describe`` says for a deployment from git."""
+    git_describe: str | None = None
+    """What ``git describe`` says in the deployment."""
+    merge_base: str | None = None
+    """The upstream version a modified deployment is based on."""
+    feature_level: int | None = None
+    """The API feature level."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingsDir:
+    """The settings directory."""
+
+    path: Path
+    """The directory, links resolved."""
+    named: Path
+    """As it is called."""
+    link_target: Path | None = None
+    """Where the name itself is a symbolic link, what stands in it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseAddress:
+    """How the database is reached: no password."""
+
+    hosts: tuple[str, ...]
+    """Hosts; none for the local socket."""
+    ports: tuple[int, ...]
+    """Ports; none for 5432."""
+    user: str | None = None
+    """Role."""
+    dbname: str | None = None
+    """Database."""
+    sslmode: str | None = None
+    """libpq's ``sslmode``."""
+    has_password: bool
+    """Whether there is a password."""
+    read_write: bool
+    """Whether only a server that takes writes will do."""
+    run_as: str | None = None
+    """The system user whose identity opens the socket."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadsBackend:
+    """Where the uploads are: the first four are of a directory, the others of S3."""
+
+    backend: Literal["local", "s3"]
+    """Which of the two."""
+    dir: Path | None = None
+    """The directory, links resolved where it exists."""
+    named: Path | None = None
+    """The directory as the settings name it."""
+    link_target: Path | None = None
+    """Where the name itself is a symbolic link, what stands in it."""
+    exists: bool | None = None
+    """Whether it exists."""
+    uploads_bucket: str | None = None
+    """``S3_AUTH_UPLOADS_BUCKET``: attachments."""
+    avatar_bucket: str | None = None
+    """``S3_AVATAR_BUCKET``: avatars, emoji, images of organisations."""
+    export_bucket: str | None = None
+    """``S3_EXPORT_BUCKET``; absent: exports are in the avatar bucket."""
+    region: str | None = None
+    """``S3_REGION``; absent: the client library decides."""
+    endpoint_url: str | None = None
+    """``S3_ENDPOINT_URL``; absent: Amazon's."""
+    addressing_style: str | None = None
+    """``S3_ADDRESSING_STYLE``."""
+    storage_class: str | None = None
+    """``S3_UPLOADS_STORAGE_CLASS``."""
+    credentials: str | None = None
+    """Where the access key comes from: ``secrets-file`` or ``environment-or-role``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roles:
+    """The services of a host."""
+
+    app: bool
+    """Serves the application."""
+    once: bool
+    """Runs what runs once per installation."""
+    database: bool
+    """Is where the database is."""
+    programs: tuple[str, ...]
+    """The supervisor programs."""
+    files: tuple[Path, ...]
+    """The supervisor files that were read."""
+
+
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class SiteReport(Report):
     """Everything that can be told about a server. Secrets are there by name only."""
 
-    deployment: dict[str, Any]
+    deployment: Part[DeploymentSummary]
     """The deployment."""
-    kind: dict[str, Any]
+    kind: Part[Literal["production", "development"]]
     """Production or development."""
-    zulip: dict[str, Any]
+    zulip: Part[ZulipVersion]
     """The Zulip version."""
-    os: dict[str, Any]
+    os: Part[str]
     """The operating system, as a backup's ``os-version`` has it."""
-    settings_dir: dict[str, Any]
+    settings_dir: Part[SettingsDir]
     """The settings directory."""
-    zulip_conf: dict[str, Any]
+    zulip_conf: Part[Path]
     """``zulip.conf``."""
-    secrets_file: dict[str, Any]
+    secrets_file: Part[Path]
     """The secrets file."""
-    secrets: dict[str, Any]
+    secrets: Part[tuple[str, ...]]
     """The names of the secrets that have a value."""
-    external_host: dict[str, Any]
+    external_host: Part[str]
     """The name the server answers to."""
-    database: dict[str, Any]
+    database: Part[DatabaseAddress]
     """The database."""
-    uploads: dict[str, Any]
+    uploads: Part[UploadsBackend]
     """The uploads."""
-    roles: dict[str, Any]
+    roles: Part[Roles]
     """The services."""
     container: Container
     """Whether it is a container."""
-    config_file: dict[str, Any] | None = None
+    config_file: Part[Path] | None = None
     """The configuration file of zulip-backup."""
     findings: tuple[Finding, ...]
     """What is not as it should be."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from zulip_backup._arguments import StrPath, jobs_of, path_of, request
 from zulip_backup._events import ProgressCallback
 from zulip_backup._export import Kind
 from zulip_backup._finding import Finding
 from zulip_backup._objects import Report, run
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -51,6 +53,52 @@ class ValidateReport(Report):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Excerpt(Generic[_T]):
+    """Some of many."""
+
+    count: int
+    """How many there are."""
+    first: tuple[_T, ...]
+    """The first of them, as many as were asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference(Generic[_T]):
+    """What only one of two has."""
+
+    only_in_a: Excerpt[_T]
+    """Only in the first."""
+    only_in_b: Excerpt[_T]
+    """Only in the second."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangedValue:
+    """A value that differs."""
+
+    key: str
+    """The key."""
+    a: Any = None
+    """The first export's value; None where it has none, and for secrets."""
+    b: Any = None
+    """The second one's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangedRow:
+    """A row with other values."""
+
+    id: int
+    """Its id."""
+    id_b: int | None = None
+    """Its id in the second export, where ids may differ."""
+    keys: tuple[str, ...]
+    """The keys whose values differ, or that only one has."""
+    values: tuple[ChangedValue, ...] = ()
+    """The same with both values, where ids may differ."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListDifference:
     """How a list of rows differs."""
 
@@ -58,11 +106,11 @@ class ListDifference:
     """The file; ``messages`` for all files with messages together."""
     list: str
     """The list."""
-    only_in_a: dict[str, Any]
-    """Ids that only the first has: how many, and the first of them. Rows without an id have numbers below zero."""
-    only_in_b: dict[str, Any]
+    only_in_a: Excerpt[int]
+    """Ids that only the first has. Rows without an id have numbers below zero."""
+    only_in_b: Excerpt[int]
     """Ids that only the second has."""
-    changed: dict[str, Any]
+    changed: Excerpt[ChangedRow]
     """Rows with other values."""
 
 
@@ -72,11 +120,11 @@ class NameDifference:
 
     directory: str
     """The directory."""
-    only_in_a: dict[str, Any]
-    """Names that only the first has: how many, and the first of them."""
-    only_in_b: dict[str, Any]
+    only_in_a: Excerpt[str]
+    """Names that only the first has."""
+    only_in_b: Excerpt[str]
     """Names that only the second has."""
-    changed: dict[str, Any]
+    changed: Excerpt[str]
     """Names whose content differs."""
 
 
@@ -110,9 +158,9 @@ class DiffReport(Report):
     """Directories whose records differ, by path."""
     files: tuple[NameDifference, ...]
     """Directories whose files differ; those beside the directories under ``.``."""
-    consented: dict[str, Any] | None = None
+    consented: Difference[int] | None = None
     """Who consents, where that differs."""
-    migrations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    migrations: dict[str, Difference[str]] = field(default_factory=dict)
     """Lines of migrations that only one has, by app."""
     zulip_versions: tuple[str | None, ...] | None = None
     """The Zulip versions, where they differ."""

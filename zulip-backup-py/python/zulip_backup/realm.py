@@ -13,7 +13,7 @@ from typing import Any
 
 from zulip_backup._arguments import request
 from zulip_backup._finding import Finding
-from zulip_backup._objects import Plan, Report, planned, run
+from zulip_backup._objects import Plan, Report, planned, run, run_if_any
 from zulip_backup._site import Site
 
 __all__ = [
@@ -22,6 +22,8 @@ __all__ = [
     "DeletePlan",
     "DeleteReport",
     "FileCount",
+    "FilePresence",
+    "FinishReport",
     "ReactivatePlan",
     "ReactivateReport",
     "RealmDetails",
@@ -30,6 +32,7 @@ __all__ = [
     "RenamePlan",
     "RenameReport",
     "TableRows",
+    "finish_deletion",
     "list_all",
     "plan_deactivate",
     "plan_delete",
@@ -123,6 +126,20 @@ class FileCount:
     """Their bytes."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class FilePresence:
+    """Whether files are there."""
+
+    present: int | None = None
+    """How many are."""
+    missing: int | None = None
+    """How many are not."""
+    first_missing: tuple[str, ...] = ()
+    """The first few that are not, by path."""
+    unknown: str | None = None
+    """Why they could not be looked for."""
+
+
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class RealmList(Report):
     """The organisations of a server, in order of their ids. Its ``Display`` is a table."""
@@ -179,7 +196,7 @@ class RealmDetails(Report):
     """Ways to log in."""
     settings: dict[str, Any]
     """Settings that matter to whoever moves or ends it, by their names in the database."""
-    files: dict[str, Any]
+    files: FilePresence
     """Whether the files of attachments are there."""
 
 
@@ -271,6 +288,14 @@ class DeleteReport(Report):
     """What is left to do by hand: commands, in order."""
     seconds: float
     """What all took, in seconds."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class FinishReport(Report):
+    """What was left to do of a deletion that was stopped between the rows and the files, and is done now."""
+
+    findings: tuple[Finding, ...]
+    """What was done, and noticed."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -396,3 +421,12 @@ def plan_rename(
 def plan_delete(realm: str, *, site: Site | None = None) -> DeletePlan:
     """Say what a deletion will remove: rows, files and caches. It cannot be undone."""
     return planned(DeletePlan, {"verb": "delete", "site": Site._request(site), "realm": realm}, None)
+
+
+def finish_deletion(realm: str, *, site: Site | None = None) -> FinishReport | None:
+    """Bring a deletion to its end that was stopped between the rows and the files.
+
+    Every change of an organisation does so before it begins, but says of it only what was noticed. Ask here where
+    :func:`plan_delete` does not find the organisation any more: None if there was nothing left to do of this one.
+    """
+    return run_if_any(FinishReport, {"verb": "finish-deletion", "site": Site._request(site), "realm": realm}, None)

@@ -9,6 +9,7 @@ mod host;
 mod import;
 mod machine;
 mod measure;
+mod python;
 mod scaling;
 mod table;
 mod upstream;
@@ -54,7 +55,8 @@ struct Arguments {
     /// The command to measure
     #[arg(long)]
     zulip_backup: Option<Utf8PathBuf>,
-    /// A Python with the packages of scripts/requirements-bench.txt; without it the model of upstream's export is left out
+    /// A Python with the packages of scripts/requirements-bench.txt and zulip_backup; without it, verbs from Python and the
+    /// model of upstream's export are left out
     #[arg(long)]
     python: Option<Utf8PathBuf>,
 }
@@ -68,6 +70,8 @@ enum Part {
     Export,
     /// Importing one
     Import,
+    /// Verbs from Python beside the command's
+    Python,
 }
 
 fn main() -> ExitCode {
@@ -124,15 +128,21 @@ fn measure(arguments: &Arguments, tool: &Utf8Path, work: &Utf8Path, table: &mut 
         drop(server);
         std::fs::remove_dir_all(&root)?;
     }
-    if !wanted(Part::Export) && memory.is_none() {
+    if !wanted(Part::Export) && !wanted(Part::Python) && memory.is_none() {
         return Ok(());
     }
     let server = host::start(&work.join("server"), arguments.messages, arguments.uploads_bytes)?;
     println!("{}\n", host::summary(&server));
     host::settle(&server)?;
-    // Before the backup's part, which at its end puts another database in the server's place.
+    // These before the backup's part, which at its end puts another database in the server's place.
     if wanted(Part::Export) {
         export::measure(tool, &server, work, arguments.python.as_deref(), table)?;
+    }
+    if wanted(Part::Python) {
+        match &arguments.python {
+            Some(python) => python::measure(tool, &server, work, python, table)?,
+            None => println!("(no Python with zulip_backup: verbs from Python are left out)"),
+        }
     }
     if let Some(memory) = memory {
         backup::measure(tool, &server, work, &memory, table)?;

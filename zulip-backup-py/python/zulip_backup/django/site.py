@@ -15,6 +15,7 @@ from zulip_backup import Site
 #: Settings that the library asks for. What Django knows, it need not ask Zulip's Python again.
 ASKED = (
     "EXTERNAL_HOST",
+    "EXTERNAL_URI_SCHEME",
     "FAKE_EMAIL_DOMAIN",
     "LOCAL_UPLOADS_DIR",
     "MEMCACHED_LOCATION",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from zulip_backup import plan_export
 from zulip_backup.django.command import ZulipBackupCommand, add_dry_run, add_jobs
@@ -32,7 +32,11 @@ class Command(ZulipBackupCommand):
         kinds.add_argument("--export-full-with-consent", action="store_true", help="And what users consent to.")
         parser.add_argument("--deactivate-realm", action="store_true", help="Deactivate the organisation before.")
         parser.add_argument("--force", action="store_true", help="Export also where nobody could use the result.")
-        parser.add_argument("--upload", action="store_true", help="Not offered: hand the tarball on yourself.")
+        parser.add_argument(
+            "--upload",
+            action="store_true",
+            help="Put the tarball where the server hands it out to whoever knows its address, and print that.",
+        )
         parser.add_argument("--compat", choices=["fixed", "strict"], default="fixed", help="Where Zulip is wrong.")
         parser.add_argument("--no-record", action="store_true", help="Leave no trace in the database.")
         parser.add_argument("--allow-unknown", action="store_true", help="Leave out columns that are not known.")
@@ -41,8 +45,6 @@ class Command(ZulipBackupCommand):
 
     def run(self, options: dict[str, Any]) -> None:
         """Exports."""
-        if options["upload"]:
-            raise CommandError("--upload is not offered: hand the tarball on yourself", returncode=2)
         if options["public_only"]:
             kind = "public"
         else:
@@ -51,6 +53,7 @@ class Command(ZulipBackupCommand):
             options["realm"],
             site=self.site(options),
             output=tarball_of(options["output"]),
+            upload=options["upload"],
             kind=kind,  # type: ignore[arg-type]
             compat=options["compat"],
             no_record=options["no_record"],
@@ -65,4 +68,5 @@ class Command(ZulipBackupCommand):
                 self.stdout.write(f"\033[94mDeactivating realm\033[0m: {plan.realm}")
         report = self.carry_out(plan, options)
         if report is not None:
-            self.show(report, options, f"Tarball written to {report.path}")
+            uploaded = "" if report.url is None else f"\nUploaded to {report.url}"
+            self.show(report, options, f"Tarball written to {report.path}{uploaded}")

@@ -1,0 +1,107 @@
+//! Verbs through the Python package beside the same verbs of the command: whole processes, the interpreter's start included.
+
+use std::process::Command;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use zulip_backup_examples::SampleHost;
+
+use crate::measure::{Measured, run};
+use crate::table::{Goal, Table};
+use crate::{Result, backup, export, host};
+
+/// How often each is measured, in turn: the difference is smaller than what other work on the machine does to a single run.
+const ROUNDS: usize = 5;
+
+/// The script that calls the package.
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/verb.py");
+
+/// What the package and the command are asked for.
+struct Verb<'a> {
+    name: &'a str,
+    /// What it reads.
+    from: &'a str,
+    /// What it writes, which is removed again.
+    output: Option<Utf8PathBuf>,
+    /// The command's own words.
+    words: Vec<&'a str>,
+}
+
+/// All of it, on a server that has come to rest.
+pub(crate) fn measure(
+    tool: &Utf8Path,
+    server: &SampleHost,
+    work: &Utf8Path,
+    python: &Utf8Path,
+    table: &mut Table,
+) -> Result<()> {
+    let archive = work.join("python.tar.zst");
+    backup::create(tool, server, &archive)?;
+    let realm = export::largest_realm(server)?.0;
+    let directory = work.join("python-export");
+    export::export(tool, server, realm, &directory)?;
+    let realm = realm.to_string();
+    host::flush()?;
+    let verbs = [
+        Verb { name: "create", from: "-", output: Some(work.join("again.tar.zst")), words: vec![] },
+        Verb { name: "verify", from: archive.as_str(), output: None, words: vec!["--full"] },
+        Verb { name: "export", from: &realm, output: Some(work.join("again")), words: vec!["--no-record", "--realm"] },
+        Verb { name: "validate", from: directory.as_str(), output: None, words: vec![] },
+    ];
+    for verb in &verbs {
+        let (mut commands, mut packages) = (None, None);
+        for round in 0..ROUNDS {
+            // Another name each time: a file system may be slow to use again what was removed a moment ago.
+            let output = |by: &str| {
+                verb.output.as_ref().map(|output| {
+                    output.with_file_name(format!("{by}-{round}-{}", output.file_name().unwrap_or_default()))
+                })
+            };
+            let (by_command, by_package) = (output("command"), output("package"));
+            commands = Some(Measured::best(commands, command(tool, server, verb, by_command.as_deref())?));
+            clear(by_command.as_deref())?;
+            packages = Some(Measured::best(packages, package(python, server, verb, by_package.as_deref())?));
+            clear(by_package.as_deref())?;
+        }
+        let (Some(commands), Some(packages)) = (commands, packages) else { return Err("nothing was measured".into()) };
+        let name = verb.name;
+        table.add(&format!("{name}, the command, best of {ROUNDS}"), &commands, None);
+        table.add(&format!("{name}, from Python, best of {ROUNDS}"), &packages, None);
+        table.goal(Goal::at_most(
+            format!("{name} from Python vs the command, wall"),
+            packages.wall / commands.wall,
+            1.03,
+        ));
+    }
+    std::fs::remove_file(&archive)?;
+    clear(Some(&directory))
+}
+
+fn command(tool: &Utf8Path, server: &SampleHost, verb: &Verb<'_>, output: Option<&Utf8Path>) -> Result<Measured> {
+    let mut command = Command::new(tool);
+    if verb.output.is_some() {
+        command.args(server.flags());
+    }
+    command.args([verb.name, "--no-progress", "-q"]).args(&verb.words);
+    if verb.from != "-" {
+        command.arg(verb.from);
+    }
+    if let Some(output) = output {
+        command.args(["--output", output.as_str()]);
+    }
+    run(&mut command, &[0, 1])
+}
+
+fn package(python: &Utf8Path, server: &SampleHost, verb: &Verb<'_>, output: Option<&Utf8Path>) -> Result<Measured> {
+    let output = output.map_or("-", Utf8Path::as_str);
+    let mut command = Command::new(python);
+    command.args([SCRIPT, verb.name, verb.from, output, server.root().as_str(), &server.address()]);
+    run(&mut command, &[0])
+}
+
+/// Removes what was written, and lets the disk come to rest.
+fn clear(output: Option<&Utf8Path>) -> Result<()> {
+    if let Some(output) = output {
+        if output.is_dir() { std::fs::remove_dir_all(output) } else { std::fs::remove_file(output) }?;
+    }
+    host::flush()
+}
