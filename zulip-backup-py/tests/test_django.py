@@ -203,9 +203,19 @@ def test_a_project_that_is_not_zulips(postgres: PostgresServer, tmp_path: Path) 
     assert inspected.sections["uploads"].files == 1 and inspected.database is not None
 
 
-def test_a_command_is_replaced_by_one_line(project: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("apps", "expected"),
+    [
+        (["theirs", "zulip_backup.django"], "theirs.management.commands.backup"),
+        (["zulip_backup.django", "theirs"], "zulip_backup.django.commands.backup"),
+        (["theirs", "zulip_backup.django.apps.FirstConfig"], "zulip_backup.django.commands.backup"),
+        # By one line in an app that comes first.
+        (["ours", "theirs"], "zulip_backup.django.commands.backup"),
+    ],
+)
+def test_whose_command_it_is(tmp_path: Path, apps: list[str], expected: str) -> None:
     for app, line in (
-        ("theirs", "from django.core.management.base import BaseCommand as Command"),
+        ("theirs", "from django.core.management.base import BaseCommand\nclass Command(BaseCommand): pass"),
         ("ours", "from zulip_backup.django.commands.backup import Command as Command"),
     ):
         commands = tmp_path / app / "management/commands"
@@ -215,12 +225,16 @@ def test_a_command_is_replaced_by_one_line(project: dict[str, str], tmp_path: Pa
         (commands / "backup.py").write_text(line + "\n")
     program = (
         "import django; from django.conf import settings; import sys;"
-        "settings.configure(INSTALLED_APPS=['ours', 'theirs', 'zulip_backup.django']); django.setup();"
+        "settings.configure(INSTALLED_APPS=sys.argv[1:]); django.setup();"
         "from django.core.management import get_commands, load_command_class;"
-        "print(load_command_class(get_commands()['backup'], 'backup').__class__.__module__)"
+        "print(load_command_class(get_commands()['backup'], 'backup').__class__.__module__, len(get_commands()))"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "zulip_backup.django.commands.backup"
+    command = [sys.executable, "-c", program, *apps]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    module, found = done.stdout.split()
+    assert module == expected
+    # Those of Django itself are there as always.
+    assert int(found) > 20
 
 
 def test_every_command_is_there(project: dict[str, str]) -> None:
