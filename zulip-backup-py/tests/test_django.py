@@ -276,9 +276,22 @@ def test_the_database_of_the_settings() -> None:
             conninfo(wrong, "default")
 
 
-def test_a_password_with_signs_reaches_the_server(project: dict[str, str]) -> None:
-    with mock.patch.dict(settings.DATABASES["default"], PASSWORD="it's \\ 'all' quoted"):
+def test_a_password_with_signs_reaches_the_server(postgres: PostgresServer, project: dict[str, str], tmp_path: Path) -> None:
+    """With an engine that is not even there: Django's own connection is not made, nor what makes it loaded."""
+    hba = postgres.directory / "data/pg_hba.conf"
+    hba.write_text(f"local all checked scram-sha-256\n{hba.read_text()}")
+    postgres.run("pg_ctl", "reload", "-D", str(hba.parent))
+    password = "it's \\ 'all' quoted"
+    create = "CREATE ROLE checked SUPERUSER LOGIN PASSWORD 'it''s \\ ''all'' quoted'"
+    postgres.run("psql", "-h", str(postgres.directory), "-U", "postgres", "-d", "django", "-c", create)
+    own = {"ENGINE": "zerver.lib.own_engine", "USER": "checked", "PASSWORD": password}
+    with mock.patch.dict(settings.DATABASES["default"], {**own, "OPTIONS": {"connection_factory": object}}):
         assert realm.list_all(site=site_of(settings)).realms
+        call_command("backup", "--output", str(tmp_path / "a.tar.gz"), stdout=io.StringIO(), stderr=io.StringIO())
+        assert zulip_backup.inspect(tmp_path / "a.tar.gz").database is not None
+        with mock.patch.dict(settings.DATABASES["default"], PASSWORD="another"):
+            with pytest.raises(CommandError, match="password authentication failed"):
+                call_command("backup", "--dry-run")
         with mock.patch.dict(settings.DATABASES["default"], OPTIONS={"sslmode": "nonsense"}):
             with pytest.raises(CommandError, match="cannot be understood") as failed:
                 call_command("backup", "--dry-run")

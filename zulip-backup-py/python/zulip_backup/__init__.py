@@ -11,201 +11,60 @@ is called on the calling thread with one ProgressEvent after the other, and what
 an iterator of it. What is noticed goes to the logger ``zulip_backup`` as well.
 """
 
-from zulip_backup import realm
-from zulip_backup._archive import (
-    DatabaseSummary,
-    ExtractReport,
-    InspectReport,
-    Needs,
-    SecretNames,
-    TableCheck,
-    VerifyReport,
-    extract,
-    inspect,
-    verify,
-)
-from zulip_backup._backup import (
-    BackupPlan,
-    BackupReport,
-    PlannedDatabase,
-    PlannedUploads,
-    SectionFacts,
-    SectionReport,
-    SourceFacts,
-    create,
-    plan_create,
-)
-from zulip_backup._drill import Certificate, Check, drill
-from zulip_backup._events import (
-    Begin,
-    End,
-    FindingDict,
-    FindingEvent,
-    Message,
-    ProgressCallback,
-    ProgressEvent,
-    Step,
-)
-from zulip_backup._exceptions import (
-    ConfigError,
-    DamagedError,
-    IncompatibleError,
-    IoError,
-    LockedError,
-    NotFoundError,
-    PostgresError,
-    RefusedError,
-    StoreError,
-    UsageError,
-    ZulipBackupError,
-)
-from zulip_backup._export import (
-    ExportPlan,
-    ExportReport,
-    PlannedUser,
-    export,
-    export_user,
-    plan_export,
-    plan_export_user,
-)
-from zulip_backup._finding import Finding
-from zulip_backup._import import ImportPlan, ImportReport, NextStep, import_, plan_import
-from zulip_backup._native import __version__
-from zulip_backup._objects import Plan, Report
-from zulip_backup._render import Renderer, Unrendered
-from zulip_backup._restore import (
-    DatabaseReport,
-    EndReport,
-    PlannedStep,
-    Preflight,
-    RestorePlan,
-    RestoreReport,
-    StepReport,
-    TreeReport,
-    commit_restore,
-    plan_restore,
-    rollback_restore,
-)
-from zulip_backup._site import (
-    Container,
-    DatabaseAddress,
-    DeploymentSummary,
-    Part,
-    Roles,
-    SettingsDir,
-    Site,
-    SiteReport,
-    UploadsBackend,
-    ZulipVersion,
-)
-from zulip_backup._validate import (
-    ChangedRow,
-    ChangedValue,
-    Difference,
-    DiffReport,
-    Excerpt,
-    LeftOut,
-    ListDifference,
-    NameDifference,
-    ValidateReport,
-    diff,
-    validate,
-)
-from zulip_backup._watch import Watch, watch
+from importlib import import_module
 
-__all__ = [
-    "BackupPlan",
-    "BackupReport",
-    "Begin",
-    "Certificate",
-    "ChangedRow",
-    "ChangedValue",
-    "Check",
-    "ConfigError",
-    "Container",
-    "DamagedError",
-    "DatabaseAddress",
-    "DatabaseReport",
-    "DatabaseSummary",
-    "DeploymentSummary",
-    "DiffReport",
-    "Difference",
-    "End",
-    "EndReport",
-    "Excerpt",
-    "ExportPlan",
-    "ExportReport",
-    "ExtractReport",
-    "Finding",
-    "FindingDict",
-    "FindingEvent",
-    "ImportPlan",
-    "ImportReport",
-    "IncompatibleError",
-    "InspectReport",
-    "IoError",
-    "LeftOut",
-    "ListDifference",
-    "LockedError",
-    "Message",
-    "NameDifference",
-    "Needs",
-    "NextStep",
-    "NotFoundError",
-    "Part",
-    "Plan",
-    "PlannedDatabase",
-    "PlannedStep",
-    "PlannedUploads",
-    "PlannedUser",
-    "PostgresError",
-    "Preflight",
-    "ProgressCallback",
-    "ProgressEvent",
-    "RefusedError",
-    "Renderer",
-    "Report",
-    "RestorePlan",
-    "RestoreReport",
-    "Roles",
-    "SecretNames",
-    "SectionFacts",
-    "SectionReport",
-    "SettingsDir",
-    "Site",
-    "SiteReport",
-    "SourceFacts",
-    "Step",
-    "StepReport",
-    "StoreError",
-    "TableCheck",
-    "TreeReport",
-    "Unrendered",
-    "UploadsBackend",
-    "UsageError",
-    "ValidateReport",
-    "VerifyReport",
-    "Watch",
-    "ZulipBackupError",
-    "ZulipVersion",
-    "__version__",
-    "commit_restore",
-    "create",
-    "diff",
-    "drill",
-    "export",
-    "export_user",
-    "extract",
-    "import_",
-    "inspect",
-    "plan_create",
-    "plan_export",
-    "plan_export_user",
-    "plan_import",
-    "plan_restore",
-    "realm",
-    "rollback_restore",
-    "validate",
-    "verify",
-    "watch",
-]
+# What is where. It is loaded when it is asked for: all of it at once would take longer than starting Python does, and a
+# script is about a verb or two. What type checkers read is `__init__.pyi`.
+_PLACES = {
+    "_archive": (
+        "DatabaseSummary ExtractReport InspectReport Needs SecretNames TableCheck VerifyReport extract inspect "
+        "verify"
+    ),
+    "_backup": (
+        "BackupPlan BackupReport PlannedDatabase PlannedUploads SectionFacts SectionReport SourceFacts create "
+        "plan_create"
+    ),
+    "_drill": "Certificate Check drill",
+    "_events": "Begin End FindingDict FindingEvent Message ProgressCallback ProgressEvent Step",
+    "_exceptions": (
+        "ConfigError DamagedError IncompatibleError IoError LockedError NotFoundError PostgresError RefusedError "
+        "StoreError UsageError ZulipBackupError"
+    ),
+    "_export": "ExportPlan ExportReport PlannedUser export export_user plan_export plan_export_user",
+    "_finding": "Finding",
+    "_import": "ImportPlan ImportReport NextStep import_ plan_import",
+    "_native": "__version__",
+    "_objects": "Plan Report",
+    "_render": "Renderer Unrendered",
+    "_restore": (
+        "DatabaseReport EndReport PlannedStep Preflight RestorePlan RestoreReport StepReport TreeReport "
+        "commit_restore plan_restore rollback_restore"
+    ),
+    "_site": (
+        "Container DatabaseAddress DeploymentSummary Part Roles SettingsDir Site SiteReport UploadsBackend "
+        "ZulipVersion"
+    ),
+    "_validate": (
+        "ChangedRow ChangedValue Difference DiffReport Excerpt LeftOut ListDifference NameDifference "
+        "ValidateReport diff validate"
+    ),
+    "_watch": "Watch watch",
+}
+_HOMES = {name: f"{__name__}.{module}" for module, names in _PLACES.items() for name in names.split()}
+
+__all__ = ["realm", *_HOMES]
+
+
+def __getattr__(name: str) -> object:
+    if name == "realm":
+        return import_module(f"{__name__}.realm")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_HOMES[name]), name)
+    # Python does not ask again.
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
