@@ -21,7 +21,7 @@ _PLACES = {
         "verify"
     ),
     "_backup": (
-        "BackupPlan BackupReport PlannedDatabase PlannedUploads SectionFacts SectionReport SourceFacts create "
+        "BackupPlan BackupReport PlannedDatabase PlannedUploads SectionReport SourceFacts create "
         "plan_create"
     ),
     "_drill": "Certificate Check drill",
@@ -40,6 +40,7 @@ _PLACES = {
         "DatabaseReport EndReport PlannedStep Preflight RestorePlan RestoreReport StepReport TreeReport "
         "commit_restore plan_restore rollback_restore"
     ),
+    "_sections": "SectionFacts",
     "_site": (
         "Container DatabaseAddress DeploymentSummary Part Roles SettingsDir Site SiteReport UploadsBackend "
         "ZulipVersion"

@@ -18,7 +18,6 @@ from zulip_backup._backup import (
     BackupReport as BackupReport,
     PlannedDatabase as PlannedDatabase,
     PlannedUploads as PlannedUploads,
-    SectionFacts as SectionFacts,
     SectionReport as SectionReport,
     SourceFacts as SourceFacts,
     create as create,
@@ -94,6 +93,9 @@ from zulip_backup._restore import (
     commit_restore as commit_restore,
     plan_restore as plan_restore,
     rollback_restore as rollback_restore,
+)
+from zulip_backup._sections import (
+    SectionFacts as SectionFacts,
 )
 from zulip_backup._site import (
     Container as Container,

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from zulip_backup._arguments import StrPath, jobs_of, path_of, request
-from zulip_backup._backup import SectionFacts
 from zulip_backup._events import ProgressCallback
 from zulip_backup._exceptions import DamagedError
 from zulip_backup._finding import Finding
 from zulip_backup._objects import Report, run
+from zulip_backup._sections import SectionFacts
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from zulip_backup._arguments import StrPath, jobs_of, request
 from zulip_backup._events import ProgressCallback
 from zulip_backup._finding import Finding
 from zulip_backup._objects import Plan, Report, planned
+from zulip_backup._sections import SectionFacts
 from zulip_backup._site import Site
 
 
@@ -67,18 +68,6 @@ class PlannedUploads:
     """Its files."""
     bytes: int
     """Their bytes."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SectionFacts:
-    """What a section holds."""
-
-    files: int
-    """Regular files."""
-    directories: int
-    """Directories."""
-    bytes: int
-    """Bytes of the files' contents as they lie in the archive's members."""
 
 
 @dataclass(frozen=True, kw_only=True)
