@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use zulip_backup_core::schema::Catalog;
+use zulip_backup_core::schema::{Catalog, Release};
 
 use crate::SampleOptions;
 use crate::database::{self, Loaded};
@@ -44,7 +44,7 @@ pub struct SampleServer {
 impl SampleServer {
     /// Fails when the Zulip version's tables are not known, or there are fewer than 100 messages.
     pub fn new(options: &SampleOptions) -> Result<Self, SampleError> {
-        let catalog = Catalog::for_version(&options.zulip_version)?;
+        let catalog = &Release::for_version(&options.zulip_version)?.catalog;
         if !(100..=10_000_000).contains(&options.messages) {
             return Err(zulip_backup_core::Error::new(
                 zulip_backup_core::ErrorKind::Usage,

@@ -72,7 +72,7 @@ fn execute(args: Args, words: Vec<OsString>) -> u8 {
         Verb::Realm(verb) => realm::run(session, &verb),
         Verb::Validate(verb) => validate::run(session, &verb),
         Verb::Diff(verb) => validate::diff(session, &verb),
-        Verb::Schema(verb) => schema::run(console, &verb),
+        Verb::Schema(verb) => schema::run(&session, &verb),
         Verb::Completions(verb) => utility::completions(&verb),
         Verb::Man(verb) => utility::man(&verb),
     };

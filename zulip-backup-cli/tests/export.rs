@@ -96,6 +96,13 @@ fn an_organisation_and_a_user_are_exported_checked_and_compared() {
     assert!(report["path"].as_str().unwrap().starts_with(stage.host.uploads_dir().join("avatars/exports").as_str()));
     stage.json(2, &["export", "-r", "acme", "--output", "directory", "--upload"]);
 
+    let skeleton = stage.json(0, &["schema", "--from-database", "13"]);
+    documented(&skeleton, "| `schema --from-database` |");
+    let begun: Vec<_> = stage.dir.join("out/13").read_dir_utf8().unwrap().map(|entry| entry.unwrap()).collect();
+    assert_eq!(begun.len(), 5);
+    stage.json(3, &["schema", "--from-database", "13"]);
+    std::fs::remove_dir_all(stage.dir.join("out/13")).unwrap();
+
     for name in ["a.tar.gz", "b", "root.tar.zst"] {
         documented(&stage.json(0, &["validate", name]), "| `validate` |");
     }

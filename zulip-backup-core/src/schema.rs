@@ -4,9 +4,9 @@
 //! not an opinion. It is the one place that knows a table's shape; [`Catalog::ddl`] builds the tables from it.
 //!
 //! ```
-//! use zulip_backup_core::schema::Catalog;
+//! use zulip_backup_core::schema::Release;
 //!
-//! let catalog = Catalog::for_version("10.1")?;
+//! let catalog = &Release::for_version("10.1")?.catalog;
 //! let message = catalog.table("zerver_message")?;
 //! assert_eq!(message.column("subject").map(|column| column.sql_type.as_str()), Some("character varying(60)"));
 //! # Ok::<(), zulip_backup_core::Error>(())
@@ -18,17 +18,26 @@ mod ddl;
 mod defaults;
 mod describe;
 mod export;
+mod home;
 mod json_schema;
 mod live;
 mod migrations;
 mod objects;
+mod read;
+mod release;
+mod skeleton;
+mod text;
 
 pub use catalog::{Catalog, Check, Column, ForeignKey, Identity, Index, StatisticsObject, Table, Unique};
 pub(crate) use conversion::Conversion;
 pub use ddl::{Ddl, Section, Statement};
-pub(crate) use defaults::Defaults;
+pub(crate) use defaults::{Defaults, InternalBot};
 pub use describe::Description;
 pub use export::{Encoding, ExportSchema, ExportTable, Field, Files, Migrations, RowList, RowRule, Source};
-pub(crate) use live::LiveColumn;
+pub(crate) use home::home;
+pub(crate) use live::{LiveColumn, newest_migration};
 pub use live::{LiveDifferences, compare_live};
 pub(crate) use migrations::MigrationStatus;
+pub use release::Release;
+pub use skeleton::Skeleton;
+pub(crate) use text::json_text;

@@ -14,7 +14,7 @@ use renumber::{Renumbered, files, import_by_right, renumber};
 use serde_json::{Map, Value, json};
 use zulip_backup_core::diff::{DiffOptions, DiffReport, NOT_COMPARED, diff};
 use zulip_backup_core::export::Kind;
-use zulip_backup_core::schema::{Encoding, ExportSchema, Field, RowList, Source};
+use zulip_backup_core::schema::{Encoding, Field, Release, RowList, Source};
 use zulip_backup_core::{ErrorKind, Silent};
 
 const MESSAGES: u64 = 1200;
@@ -436,7 +436,7 @@ fn users_of(copy: &Copy) -> Vec<i64> {
 #[test]
 fn no_key_is_forgotten() {
     let pair = Pair::new(11);
-    let schema = ExportSchema::latest().unwrap();
+    let schema = &Release::latest().unwrap().export;
     let mut tried = 0;
     for (name, lists) in files(&pair.b) {
         if name.starts_with("messages-") && name != "messages-000001.json" {

@@ -11,7 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 use world::World;
 use zulip_backup_core::export::{Compat, ExportOptions, Kind, plan};
-use zulip_backup_core::schema::ExportSchema;
+use zulip_backup_core::schema::Release;
 use zulip_backup_core::{ErrorKind, Silent};
 
 const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/zulip");
@@ -38,7 +38,8 @@ fn a_single_users_files_are_upstreams_to_the_byte() {
         assert!(!report.has_findings(), "{report}");
         equal("single-hamlet", &read(&report.path), &expected);
     }
-    let schemas: BTreeMap<&str, Value> = ExportSchema::latest().unwrap().json_schemas().unwrap().into_iter().collect();
+    let schemas: BTreeMap<&str, Value> =
+        Release::latest().unwrap().export.json_schemas().unwrap().into_iter().collect();
     for (name, schema) in [("user.json", "user.json"), ("messages-000001.json", "user-messages.json")] {
         check(&schemas[schema], &serde_json::from_slice(&expected[name].0).unwrap(), name);
     }
@@ -96,7 +97,8 @@ fn upstreams_exports_are_as_the_schema_says() {
     if !shared.exists() {
         return println!("skipped: no real server's exports at {shared}");
     }
-    let schemas: BTreeMap<&str, Value> = ExportSchema::latest().unwrap().json_schemas().unwrap().into_iter().collect();
+    let schemas: BTreeMap<&str, Value> =
+        Release::latest().unwrap().export.json_schemas().unwrap().into_iter().collect();
     for (golden, ..) in GOLDEN {
         let temp = tempfile::tempdir().unwrap();
         let directory = Utf8Path::from_path(temp.path()).unwrap();

@@ -29,7 +29,7 @@ use crate::diff::renumbered::rules::NOT_COMPARED;
 use crate::diff::report::{DiffReport, Difference, LeftOut};
 use crate::ids::Of;
 use crate::package::{Layout, Package};
-use crate::schema::ExportSchema;
+use crate::schema::Release;
 use crate::{Error, ErrorKind, Progress, Result};
 
 /// Adds to `report` what differs, with at most `limit` names of each difference.
@@ -40,7 +40,7 @@ pub(super) fn compare(
     report: &mut DiffReport,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let plans = Plan::all(ExportSchema::latest()?);
+    let plans = Plan::all(&Release::latest()?.export);
     let [a, b] = learn::learn(packages, jobs, progress)?;
     for package in packages {
         organisation(package)?;

@@ -19,7 +19,7 @@ use crate::export::{Compat, ExportPlan, ExportReport, Format, Kind};
 use crate::pipeline::{self, Limits, Plan};
 use crate::postgres::{Invitation, Purpose, Reservation, RowReader, Snapshot, column, error};
 use crate::realm::{Deactivation, SELF_HOSTING_MIGRATION};
-use crate::schema::{ExportSchema, MigrationStatus, RowList};
+use crate::schema::{MigrationStatus, RowList};
 use crate::{Error, ErrorKind, Progress, Result, Task, realm};
 
 /// What the server's lists show a connection of this process as.
@@ -97,7 +97,7 @@ impl ExportPlan {
         progress.message(&format!("snapshot taken at {}", snapshot.facts().taken_at));
         let nothing = Found::default();
         let scope = Scope {
-            schema: ExportSchema::latest()?,
+            schema: &self.release.export,
             realm: self.realm_id,
             kind: self.kind,
             missing: &[],
@@ -190,7 +190,7 @@ impl ExportPlan {
                 .map_err(|error| Error::new(ErrorKind::Io, "cannot write who consents").with_source(error))?;
             collector.whole("consented_user_ids.json", &text)?;
         }
-        let migrations = MigrationStatus::read(snapshot.leader(), &self.zulip_version)?;
+        let migrations = MigrationStatus::read(snapshot.leader(), self.release, &self.zulip_version)?;
         collector.json("migration_status.json", &migrations)
     }
 }

@@ -12,7 +12,7 @@ use crate::export::scope::{Found, Scope};
 use crate::export::{Compat, ExportOptions, Format, Kind, person};
 use crate::postgres::ConnectOptions;
 use crate::realm::Caches;
-use crate::schema::{ExportSchema, LiveDifferences, compare_live};
+use crate::schema::{LiveDifferences, Release, compare_live};
 use crate::site::{Site, UploadsBackend};
 use crate::units::bytes;
 use crate::uploads::Uploads;
@@ -56,6 +56,8 @@ pub struct ExportPlan {
     /// What was noticed.
     pub findings: Vec<Finding>,
     #[serde(skip)]
+    pub(super) release: &'static Release,
+    #[serde(skip)]
     pub(super) handout: Option<Handout>,
     #[serde(skip)]
     pub(super) uploads: Box<dyn Uploads>,
@@ -89,9 +91,9 @@ pub struct PlannedUser {
 /// `NotFound` for an organisation that is not there, `Refused` for an output that exists, a disk that is too small or a
 /// result that nobody could use, `Incompatible` for tables that are not known, and what the database answers.
 pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
-    let schema = ExportSchema::latest()?;
     let connection = site.database()?.value.clone();
     let mut client = realm::connect(site, APPLICATION)?;
+    let release = Release::of_database(&mut client)?;
     let realm = options.realm.as_deref().map(|realm| realm::find(&mut client, realm)).transpose()?;
     let user =
         options.user.as_deref().map(|email| person::find_user(&mut client, email, realm.as_ref())).transpose()?;
@@ -105,23 +107,17 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
     if options.deactivate && deactivated {
         return Err(realm::already());
     }
-    let mut differences = compare_live(&mut client, schema)?;
-    if differences.findings.iter().any(|finding| finding.severity == Severity::Error) {
-        if !options.allow_unknown {
-            return Err(Error::new(
-                ErrorKind::Incompatible,
-                "the database is not as an export of this Zulip version expects",
-            )
-            .with_reasons(differences.findings)
-            .with_hint(
-                "use a release of this program that knows the server's Zulip version, or go on with --allow-unknown",
-            ));
-        }
-        differences.findings.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
-    }
+    let mut differences = differences(&mut client, release, options.allow_unknown)?;
     if !options.force && user.is_none() {
         let found = Found::default();
-        let scope = Scope { schema, realm: realm_id, kind: options.kind, missing: &[], subject: None, found: &found };
+        let scope = Scope {
+            schema: &release.export,
+            realm: realm_id,
+            kind: options.kind,
+            missing: &[],
+            subject: None,
+            found: &found,
+        };
         usable(&mut client, &scope)?;
     }
     let backend = &site.uploads()?.value;
@@ -165,6 +161,7 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
             UploadsBackend::S3(s3) => s3.uploads_bucket.clone().into(),
         },
         deactivate,
+        release,
         url: handout.as_ref().map(Handout::url),
         handout,
         format,
@@ -188,6 +185,25 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
         connection,
         avatar_salt,
     })
+}
+
+/// What the database has otherwise than its release: warnings, where the caller has allowed it.
+fn differences(client: &mut postgres::Client, release: &Release, allow_unknown: bool) -> Result<LiveDifferences> {
+    let mut differences = compare_live(client, release)?;
+    if differences.findings.iter().any(|finding| finding.severity == Severity::Error) {
+        if !allow_unknown {
+            return Err(Error::new(
+                ErrorKind::Incompatible,
+                "the database is not as an export of this Zulip version expects",
+            )
+            .with_reasons(differences.findings)
+            .with_hint(
+                "use a release of this program that knows the server's Zulip version, or go on with --allow-unknown",
+            ));
+        }
+        differences.findings.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
+    }
+    Ok(differences)
 }
 
 /// Where the server hands it out.

@@ -8,7 +8,7 @@ use crate::import::insert::insert;
 use crate::import::messages::for_each_file;
 use crate::package::Package;
 use crate::postgres::{column, error};
-use crate::schema::Defaults;
+use crate::schema::Release;
 use crate::validate::Facts;
 use crate::{Finding, Findings, Progress, Result};
 
@@ -27,6 +27,7 @@ pub(super) struct Conversion {
     pub(super) groups: SystemGroups,
     /// The newest message of the server before.
     newest_message: i64,
+    release: &'static Release,
 }
 
 impl Conversion {
@@ -34,20 +35,20 @@ impl Conversion {
     ///
     /// # Errors
     /// What the database answers.
-    pub(super) fn begin(client: &mut Client, facts: &Facts) -> Result<Option<Self>> {
+    pub(super) fn begin(client: &mut Client, release: &'static Release, facts: &Facts) -> Result<Option<Self>> {
         if !facts.converted {
             return Ok(None);
         }
-        let groups = SystemGroups::reserve(client)?;
+        let groups = SystemGroups::reserve(client, release)?;
         let row = client
             .query_one("SELECT coalesce(max(id), -1)::int8 FROM zerver_message", &[])
             .map_err(|failure| error("look for the newest message", failure))?;
-        Ok(Some(Self { groups, newest_message: column(&row, 0)? }))
+        Ok(Some(Self { groups, newest_message: column(&row, 0)?, release }))
     }
 
     /// The group that a permission is given to by default.
     pub(super) fn group(&self, table: &str, column: &str, post_policy: Option<i64>) -> Result<Option<i64>> {
-        let defaults = Defaults::latest()?;
+        let defaults = &self.release.defaults;
         let name = match (table, column) {
             ("zerver_stream", "can_send_message_group_id") if post_policy == Some(MODERATORS_POST) => "role:moderators",
             ("zerver_stream", column) => match defaults.stream_groups.get(column) {
@@ -88,7 +89,7 @@ impl Conversion {
 ///
 /// # Errors
 /// What the database answers.
-pub(super) fn complete(client: &mut Client, realm: i64) -> Result<()> {
+pub(super) fn complete(client: &mut Client, release: &Release, realm: i64) -> Result<()> {
     let failed = |failure| error("look for what every organisation has", failure);
     for table in ["zerver_presencesequence", "zerver_realmuserdefault"] {
         let statement = format!("SELECT EXISTS (SELECT FROM {table} WHERE realm_id = $1::int8)");
@@ -98,7 +99,7 @@ pub(super) fn complete(client: &mut Client, realm: i64) -> Result<()> {
         let row = if table == "zerver_presencesequence" {
             json!({"realm_id": realm, "last_update_id": 0})
         } else {
-            let mut preferences = Defaults::latest()?.preferences.clone();
+            let mut preferences = release.defaults.preferences.clone();
             preferences.insert("realm_id".to_owned(), realm.into());
             Value::Object(preferences)
         };

@@ -48,7 +48,7 @@ impl ImportPlan {
         lock_out_others(&mut client, Purpose::Import)?;
         let findings = journal::settle(&self.uploads_dir, &*self.uploads, &mut client)?;
         client.batch_execute("BEGIN").map_err(failed)?;
-        let internal = internal::make_where_missing(&mut client)?;
+        let internal = internal::make_where_missing(&mut client, self.examined.release)?;
         let (ids, new_clients) = reserve(&mut client, &self.examined, &self.package, progress)?;
         let realm = ids.range(Of::Realm).map_or(0, |(realm, _)| realm);
         let staging = self.uploads.stage(realm, &Journal::name(realm))?;

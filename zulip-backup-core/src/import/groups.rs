@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::import::insert::{audit, insert};
 use crate::import::sequences;
 use crate::postgres::error;
-use crate::schema::Defaults;
+use crate::schema::Release;
 use crate::{Error, ErrorKind, Result};
 
 /// Audit-log events.
@@ -19,15 +19,16 @@ const SUPERGROUP_ADDED: i64 = 707;
 #[derive(Clone, Debug)]
 pub(super) struct SystemGroups {
     groups: Vec<(String, i64)>,
+    release: &'static Release,
 }
 
 impl SystemGroups {
     /// Takes ids for them.
-    pub(super) fn reserve(client: &mut Client) -> Result<Self> {
-        let system = &Defaults::latest()?.system_groups;
+    pub(super) fn reserve(client: &mut Client, release: &'static Release) -> Result<Self> {
+        let system = &release.defaults.system_groups;
         let ids = sequences::take(client, "zerver_usergroup", system.len() as u64)?;
         let ids = (0..).map_while(|place| ids.get(place));
-        Ok(Self { groups: system.iter().map(|group| group.name.clone()).zip(ids).collect() })
+        Ok(Self { groups: system.iter().map(|group| group.name.clone()).zip(ids).collect(), release })
     }
 
     /// The id of one.
@@ -38,7 +39,7 @@ impl SystemGroups {
 
     /// Writes them, each with the one before it as a subgroup.
     pub(super) fn write(&self, client: &mut Client, realm: i64) -> Result<()> {
-        let defaults = Defaults::latest()?;
+        let defaults = &self.release.defaults;
         let nobody = self.id("role:nobody")?;
         for (group, (_, id)) in defaults.system_groups.iter().zip(&self.groups) {
             insert(client, "zerver_usergroup", &json!({"id": id, "realm_id": realm}))?;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::import::groups::SystemGroups;
 use crate::import::insert::{audit, insert, now};
 use crate::postgres::{column, error};
-use crate::schema::Defaults;
+use crate::schema::{Defaults, InternalBot, Release};
 use crate::{Result, random};
 
 /// Audit-log events.
@@ -31,13 +31,13 @@ pub(super) fn is_missing(client: &mut Client) -> Result<bool> {
 ///
 /// # Errors
 /// What the database answers.
-pub(super) fn make_where_missing(client: &mut Client) -> Result<bool> {
+pub(super) fn make_where_missing(client: &mut Client, release: &'static Release) -> Result<bool> {
     if !is_missing(client)? {
         return Ok(false);
     }
-    let defaults = Defaults::latest()?;
+    let defaults = &release.defaults;
     let time = now(client)?;
-    let groups = SystemGroups::reserve(client)?;
+    let groups = SystemGroups::reserve(client, release)?;
     let mut realm = defaults.realm.clone();
     for (column, group) in &defaults.realm_groups {
         realm.insert(column.clone(), groups.id(group)?.into());
@@ -69,7 +69,7 @@ pub(super) fn make_where_missing(client: &mut Client) -> Result<bool> {
     }
     let mut forgers = Vec::new();
     for bot in &defaults.internal_bots {
-        let id = make_bot(client, realm, &bot.email, &bot.full_name, bot.can_forge_sender, &time)?;
+        let id = make_bot(client, defaults, realm, bot, &time)?;
         audit(client, realm, USER_CREATED, json!({"modified_user_id": id}))?;
         if bot.can_forge_sender {
             forgers.push(id);
@@ -87,8 +87,7 @@ pub(super) fn make_where_missing(client: &mut Client) -> Result<bool> {
     Ok(true)
 }
 
-fn make_bot(client: &mut Client, realm: i64, email: &str, name: &str, forges: bool, time: &str) -> Result<i64> {
-    let defaults = Defaults::latest()?;
+fn make_bot(client: &mut Client, defaults: &Defaults, realm: i64, bot: &InternalBot, time: &str) -> Result<i64> {
     let id = crate::import::sequences::take(client, "zerver_userprofile", 1)?.get(0).unwrap_or(0);
     let recipient = insert(client, "zerver_recipient", &json!({"type": 1, "type_id": id}))?;
     let mut user = defaults.preferences.clone();
@@ -97,7 +96,8 @@ fn make_bot(client: &mut Client, realm: i64, email: &str, name: &str, forges: bo
         &mut user,
         json!({
             "id": id, "realm_id": realm, "recipient_id": recipient, "bot_owner_id": id, "is_bot": true, "bot_type": 1,
-            "email": email, "delivery_email": email, "full_name": name, "can_forge_sender": forges,
+            "email": bot.email, "delivery_email": bot.email, "full_name": bot.full_name,
+            "can_forge_sender": bot.can_forge_sender,
             "date_joined": time, "last_login": time, "avatar_source": "U",
             "password": format!("!{}", random::alphanumeric(40)?),
             "api_key": random::alphanumeric(32)?,

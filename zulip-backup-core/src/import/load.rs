@@ -9,7 +9,7 @@ use crate::import::table::Table;
 use crate::package::{Item, RowReader};
 use crate::postgres::{BEGIN, END, RowBuffer, error};
 use crate::rows::{RowParser, Shape};
-use crate::schema::{ExportSchema, RowList, RowRule};
+use crate::schema::{Release, RowList, RowRule};
 use crate::{Error, ErrorKind, Progress, Result};
 
 /// How many bytes of rows are sent at a time.
@@ -24,13 +24,13 @@ pub(super) struct Target {
 
 impl Target {
     /// For each of a file's lists; of an export that a converter made, if `converted`.
-    pub(super) fn of(schema: &ExportSchema, lists: &[RowList], converted: bool) -> Result<Vec<Self>> {
+    pub(super) fn of(release: &'static Release, lists: &[RowList], converted: bool) -> Result<Vec<Self>> {
         lists
             .iter()
             .map(|list| {
-                let shape = Shape::new(schema, list)?;
-                let shape = if converted { shape.converted()? } else { shape };
-                let table = if is_written(list) { Some(Table::new(schema, list, &shape)?) } else { None };
+                let shape = Shape::new(release, list)?;
+                let shape = if converted { shape.converted() } else { shape };
+                let table = if is_written(list) { Some(Table::new(list, &shape)?) } else { None };
                 Ok(Self { shape, table })
             })
             .collect()

@@ -224,9 +224,9 @@ fn unknown(path: &Utf8Path, error: &Error) -> Finding {
 
 /// Rows for each table, however many lists and files they are in.
 fn counts(examined: &Examined) -> BTreeMap<String, u64> {
-    let Examined { schema, facts, message_counts, .. } = examined;
+    let Examined { release, facts, message_counts, .. } = examined;
     let mut rows: BTreeMap<String, u64> = BTreeMap::new();
-    for list in schema.files.of_organisation().filter(|list| is_written(list)) {
+    for list in release.export.files.of_organisation().filter(|list| is_written(list)) {
         let counted = facts.counts.values().chain([message_counts]).filter_map(|counts| counts.get(&list.key));
         *rows.entry(list.table().to_owned()).or_default() += counted.sum::<u64>();
     }

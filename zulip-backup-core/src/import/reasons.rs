@@ -8,7 +8,7 @@ use crate::import::plan::RealmRow;
 use crate::import::{ImportOptions, collisions, shared, version};
 use crate::package::Package;
 use crate::postgres::{column, error};
-use crate::schema::{ExportSchema, compare_live};
+use crate::schema::{ExportSchema, Release, compare_live};
 use crate::site::Site;
 use crate::validate::{Examined, Migrations};
 use crate::{Error, ErrorKind, Finding, Result, Secret, Severity};
@@ -90,13 +90,13 @@ pub(super) fn look(
     if let Err(error) = site.refuse_during_upgrade() {
         reasons.of_server([Finding::error("upgrade-in-progress", site.deployment_dir().as_str(), error.chain())]);
     }
-    let schema = ExportSchema::latest()?;
-    reasons.of_versions(compare_live(client, schema)?.findings);
+    let release = Release::of_database(client)?;
+    reasons.of_versions(compare_live(client, release)?.findings);
     // Where there are none, the check has said so.
     if let Some(migrations) = known.migrations {
-        reasons.of_versions(version::compare(client, migrations, &site.version()?.version)?.list);
+        reasons.of_versions(version::compare(client, release, migrations, &site.version()?.version)?.list);
     }
-    reasons.of_server(rights(client, schema)?);
+    reasons.of_server(rights(client, &release.export)?);
     let facts = known.examined.map(|examined| &examined.facts);
     reasons.of_server(collisions::find(client, site, options, known.row, facts)?.list);
     if let Some(Examined { facts, records, .. }) = known.examined {

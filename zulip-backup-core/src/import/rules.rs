@@ -235,14 +235,14 @@ fn is_of_unknown_client(making: &Making<'_>, row: &RowParser<'_>) -> bool {
 mod tests {
     use crate::import::table::Table;
     use crate::rows::Shape;
-    use crate::schema::{Catalog, ExportSchema, RowRule};
+    use crate::schema::{Release, RowRule};
 
     #[test]
     fn every_list_can_be_written() {
-        let schema = ExportSchema::latest().unwrap();
-        for list in schema.files.of_organisation() {
+        let release = Release::latest().unwrap();
+        for list in release.export.files.of_organisation() {
             if list.rows != RowRule::CrossRealmBots {
-                let table = Table::new(schema, list, &Shape::new(schema, list).unwrap()).unwrap();
+                let table = Table::new(list, &Shape::new(release, list).unwrap()).unwrap();
                 assert!(table.copy().starts_with("COPY \""));
             }
         }
@@ -251,7 +251,10 @@ mod tests {
     #[test]
     fn every_rule_is_of_a_column_that_there_is() {
         for (table, column, _) in super::RULES {
-            assert!(Catalog::latest().unwrap().table(table).unwrap().column(column).is_some(), "{table}.{column}");
+            assert!(
+                Release::latest().unwrap().catalog.table(table).unwrap().column(column).is_some(),
+                "{table}.{column}"
+            );
         }
     }
 }

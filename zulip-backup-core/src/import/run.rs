@@ -73,7 +73,7 @@ impl Run<'_> {
             Way::FirstImport => None,
         };
         watch.lap("prepare");
-        let conversion = Conversion::begin(client, facts)?;
+        let conversion = Conversion::begin(client, self.plan.examined.release, facts)?;
         let names = Names { ids, realm: (self.plan.realm.id, self.realm), paths: &files.paths };
         let links = if self.plan.fix_links { Links::Fixed } else { Links::Strict };
         let making = Making {
@@ -174,7 +174,7 @@ impl Run<'_> {
         if aside.as_ref().is_some_and(Aside::queue_is_off) || shared.as_ref().is_some_and(Shared::queue_is_off) {
             finish::queue_for_search(client, ids)?;
         }
-        conversion::complete(client, self.realm)?;
+        conversion::complete(client, self.plan.examined.release, self.realm)?;
         if let Some(conversion) = conversion {
             conversion.subscriptions(client, self.realm)?;
         }
@@ -216,18 +216,19 @@ impl Run<'_> {
         shared: Option<&Shared>,
         progress: &dyn Progress,
     ) -> Result<(Vec<Loaded>, Seen)> {
-        let Examined { schema, facts: Facts { converted, .. }, .. } = self.plan.examined;
+        let Examined { release, facts: Facts { converted, .. }, .. } = self.plan.examined;
+        let lists = &release.export.files;
         let package = &self.plan.package;
         let mut loaded = Vec::new();
         let files: [(&str, &[RowList]); 3] = [
-            ("realm.json", &schema.files.realm),
-            ("attachment.json", &schema.files.attachment),
-            ("analytics.json", &schema.files.analytics),
+            ("realm.json", &lists.realm),
+            ("attachment.json", &lists.attachment),
+            ("analytics.json", &lists.analytics),
         ];
-        for (name, lists) in files {
+        for (name, of_file) in files {
             if package.listing()?.member(name).is_some() {
                 progress.checkpoint()?;
-                let targets = Target::of(schema, lists, converted)?;
+                let targets = Target::of(release, of_file, converted)?;
                 let mut reader = RowReader::new(name, package.open_member(name)?);
                 loaded.extend(load::lists(client, &targets, making, &mut reader, ROWS_TASK, progress)?);
             }
@@ -235,7 +236,7 @@ impl Run<'_> {
         if let Some(shared) = shared {
             shared.messages_follow(client, !self.new_clients.is_empty())?;
         }
-        let targets = Target::of(schema, &schema.files.messages, converted)?;
+        let targets = Target::of(release, &lists.messages, converted)?;
         let (of_messages, seen) =
             messages::load(client, package, making, &targets, self.plan.jobs, shared.is_some(), progress)?;
         loaded.extend(of_messages);

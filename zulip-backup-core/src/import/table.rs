@@ -6,7 +6,7 @@ use crate::import::rules::{self, Make};
 use crate::import::value::Value;
 use crate::postgres::{ColumnType, RowBuffer, quote_identifier};
 use crate::rows::{Cell, RowParser, Shape};
-use crate::schema::{Catalog, ExportSchema, RowList, Source};
+use crate::schema::{RowList, Source};
 use crate::{Error, ErrorKind, Result};
 
 /// Where a column's value comes from.
@@ -56,10 +56,10 @@ impl Table {
     ///
     /// # Errors
     /// `Damaged` where the built-in files contradict each other, which the tests exclude.
-    pub(super) fn new(schema: &ExportSchema, list: &RowList, shape: &Shape) -> Result<Self> {
+    pub(super) fn new(list: &RowList, shape: &Shape) -> Result<Self> {
         let name = list.table().to_owned();
-        let catalog = Catalog::latest()?.table(&name)?;
-        let exported = schema.table(&name)?;
+        let catalog = shape.release.catalog.table(&name)?;
+        let exported = shape.release.export.table(&name)?;
         let column_type = |column: &str| {
             let sql_type = catalog.column(column).map(|column| column.sql_type.as_str()).unwrap_or_default();
             ColumnType::of(sql_type).ok_or_else(|| wrong(&name, column, sql_type))

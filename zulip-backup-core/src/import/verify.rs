@@ -88,8 +88,8 @@ const WRONG: [(&str, &str, &str); 10] = [
 
 /// How many rows each list has in the export, with the pairs that attachments make with messages.
 fn expected(examined: &Examined) -> BTreeMap<&str, u64> {
-    let Examined { schema, facts, message_counts, .. } = examined;
-    let lists = schema.files.of_organisation();
+    let Examined { release, facts, message_counts, .. } = examined;
+    let lists = release.export.files.of_organisation();
     let is_written: BTreeSet<&str> = lists.filter(|list| is_written(list)).map(|list| list.key.as_str()).collect();
     let mut expected: BTreeMap<&str, u64> = BTreeMap::new();
     for (list, count) in facts.counts.values().chain([message_counts]).flatten() {

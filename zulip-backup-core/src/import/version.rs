@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::Client;
 
-use crate::schema::MigrationStatus;
+use crate::schema::{MigrationStatus, Release};
 use crate::validate::Migrations;
 use crate::{Finding, Findings, Result};
 
@@ -14,12 +14,17 @@ const EXPORTED: [&str; 2] = ["zerver", "analytics"];
 /// Apps that only servers of the hosted service have.
 const HOSTED: [&str; 2] = ["zilencer", "corporate"];
 
-/// Compares the migrations of an export with those of the server.
+/// Compares the migrations of an export with those of the server, which is of `release`.
 ///
 /// # Errors
 /// What the database answers.
-pub(super) fn compare(client: &mut Client, export: &Migrations, zulip_version: &str) -> Result<Findings> {
-    let server = MigrationStatus::read(client, zulip_version)?;
+pub(super) fn compare(
+    client: &mut Client,
+    release: &Release,
+    export: &Migrations,
+    zulip_version: &str,
+) -> Result<Findings> {
+    let server = MigrationStatus::read(client, release, zulip_version)?;
     let fitting = format!(
         "export and import have to be of one release, and the export says it is of Zulip {}, this server is of {zulip_version}: \
          import into a server of the export's, or bring both to the same one and export again",

@@ -1,11 +1,13 @@
 //! What a row of a list has to look like, made ready for reading many.
 
 use crate::Result;
-use crate::schema::{Catalog, Conversion, Encoding, ExportSchema, RowList, RowRule, Source};
+use crate::schema::{Encoding, Release, RowList, RowRule, Source};
 
 /// The shape of a list's rows.
 #[derive(Debug)]
 pub(crate) struct Shape {
+    /// The release it is of.
+    pub(crate) release: &'static Release,
     /// The list's key.
     pub(crate) list: String,
     /// The table the rows are of.
@@ -107,8 +109,9 @@ const OF_SUBJECT: [(&str, Encoding); 4] = [
 ];
 
 impl Shape {
-    /// The shape of `list`.
-    pub(crate) fn new(schema: &ExportSchema, list: &RowList) -> Result<Self> {
+    /// The shape of `list` in exports of a release.
+    pub(crate) fn new(release: &'static Release, list: &RowList) -> Result<Self> {
+        let schema = &release.export;
         let fields: Vec<FieldShape> = if list.rows == RowRule::CrossRealmBots {
             [("email", Encoding::Text), ("id", Encoding::Integer), ("recipient_id", Encoding::Integer)]
                 .map(|(key, encoding)| FieldShape {
@@ -118,7 +121,7 @@ impl Shape {
                 .into()
         } else {
             let table = schema.table(list.table())?;
-            let columns = Catalog::latest()?.table(list.table())?;
+            let columns = release.catalog.table(list.table())?;
             let field = |field: &crate::schema::Field| {
                 let key = field.key.as_str();
                 match &field.source {
@@ -140,6 +143,7 @@ impl Shape {
             fields
         };
         Ok(Self {
+            release,
             list: list.key.clone(),
             table: list.table().to_owned(),
             rule: list.rows.clone(),
@@ -149,12 +153,9 @@ impl Shape {
         })
     }
 
-    /// The same of an export that a converter made.
-    ///
-    /// # Errors
-    /// `Damaged` where the built-in description is wrong, which the tests exclude.
-    pub(crate) fn converted(mut self) -> Result<Self> {
-        let conversion = Conversion::latest()?;
+    /// The same of an export that a converter of the release made.
+    pub(crate) fn converted(mut self) -> Self {
+        let conversion = &self.release.conversion;
         for field in &mut self.fields {
             field.nullable |= conversion.may_be_null(&self.list, &field.key);
             field.optional |= conversion.may_lack(&self.list, &field.key);
@@ -169,7 +170,7 @@ impl Shape {
         }
         self.required = conversion.lists.contains(&self.list);
         self.ordered = false;
-        Ok(self)
+        self
     }
 
     /// The place of a key among the fields. Most are found among the first: cheaper than hashing the key.

@@ -1,16 +1,8 @@
 //! The catalog and its parts.
 
-use std::sync::LazyLock;
-
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, ErrorKind, Result};
-
-/// The schema of Zulip 10; 11.0-dev had the same tables until its first schema migration.
-const ZULIP_10: &str = include_str!("../../schema/10/catalog.json");
-
-static PARSED_10: LazyLock<Result<Catalog, String>> =
-    LazyLock::new(|| serde_json::from_str(ZULIP_10).map_err(|error| error.to_string()));
 
 /// Every table of one Zulip version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,8 +26,11 @@ pub struct Table {
     pub name: String,
     /// Columns in their physical order.
     pub columns: Vec<Column>,
-    /// Columns of the primary key, which is always named `<table>_pkey`.
+    /// Columns of the primary key.
     pub primary_key: Vec<String>,
+    /// Its name, where that is not `<table>_pkey`: a table that was renamed keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub primary_key_name: Option<String>,
     /// Unique constraints; unique indexes are among the [indexes](Self::indexes).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unique: Vec<Unique>,
@@ -68,6 +63,9 @@ pub struct Column {
     /// Whether the column is an identity column, and of which kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
+    /// The sequence that feeds it, where that is not called `<table>_<column>_seq`: a table that was renamed keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<String>,
 }
 
 /// The kind of an identity column.
@@ -144,30 +142,6 @@ pub struct StatisticsObject {
 }
 
 impl Catalog {
-    /// The catalog of a Zulip version as `version.py` writes it: `10`, `10.1`, `11.0-dev`, `10.1-12-gabcdef`.
-    ///
-    /// Fails with [`ErrorKind::Incompatible`] for a version whose tables are not known here.
-    pub fn for_version(version: &str) -> Result<&'static Self> {
-        let major = version.split_once(['.', '-']).map_or(version, |(major, _)| major);
-        // 11.0-dev began as 10.0 (a data migration aside); later 11.0-dev checkouts add columns, which no version text
-        // tells apart: whoever loads data compares with the live catalog anyway.
-        if major == "10" || version.starts_with("11.0-dev") {
-            return Self::latest();
-        }
-        Err(Error::new(
-            ErrorKind::Incompatible,
-            format!("the tables of Zulip {version:?} are not known, only those of 10"),
-        )
-        .with_hint("use a release of this program that knows that Zulip version"))
-    }
-
-    /// The catalog of the newest Zulip version known here.
-    pub fn latest() -> Result<&'static Self> {
-        PARSED_10.as_ref().map_err(|reason| {
-            Error::new(ErrorKind::Damaged, format!("the built-in catalog of Zulip 10 cannot be read: {reason}"))
-        })
-    }
-
     /// The table `name`, given without the schema. Fails with [`ErrorKind::NotFound`].
     pub fn table(&self, name: &str) -> Result<&Table> {
         self.tables
@@ -203,7 +177,7 @@ impl Table {
     }
 
     /// The column that draws its values from a sequence, if there is one: the identity column, or one whose default is
-    /// `nextval(…)`. The sequence is named `<table>_<column>_seq`.
+    /// `nextval(…)`.
     pub fn sequence_column(&self) -> Option<&Column> {
         self.columns.iter().find(|column| {
             column.identity.is_some()
@@ -213,17 +187,19 @@ impl Table {
 
     /// The sequence that feeds [`sequence_column`](Self::sequence_column), without the schema.
     pub fn sequence(&self) -> Option<String> {
-        self.sequence_column().map(|column| format!("{}_{}_seq", self.name, column.name))
+        let usual = |column: &Column| format!("{}_{}_seq", self.name, column.name);
+        self.sequence_column().map(|column| column.sequence.clone().unwrap_or_else(|| usual(column)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::Release;
 
     #[test]
     fn the_built_in_catalog_is_whole() {
-        let catalog = Catalog::latest().unwrap();
+        let catalog = &Release::latest().unwrap().catalog;
         assert_eq!(catalog.tables.len(), 116);
         assert_eq!(catalog.tables.iter().map(|table| table.foreign_keys.len()).sum::<usize>(), 226);
         assert!(catalog.tables.is_sorted_by(|a, b| a.name < b.name));
@@ -238,19 +214,8 @@ mod tests {
     }
 
     #[test]
-    fn versions_choose_a_catalog_or_say_why_not() {
-        for version in ["10", "10.1", "10.1-12-gabcdef", "11.0-dev"] {
-            assert!(Catalog::for_version(version).is_ok(), "{version}");
-        }
-        for version in ["", "1", "9.4", "100.0", "11.0"] {
-            let error = Catalog::for_version(version).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Incompatible, "{version}");
-        }
-    }
-
-    #[test]
     fn sequences_and_references_follow_from_the_tables() {
-        let catalog = Catalog::latest().unwrap();
+        let catalog = &Release::latest().unwrap().catalog;
         assert_eq!(catalog.table("fts_update_log").unwrap().sequence().as_deref(), Some("fts_update_log_id_seq"));
         assert_eq!(catalog.table("zerver_namedusergroup").unwrap().sequence(), None);
         assert_eq!(catalog.table("django_session").unwrap().sequence(), None);

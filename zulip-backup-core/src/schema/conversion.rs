@@ -1,17 +1,10 @@
 //! How exports that Zulip's converters make of other services' data differ from those of a Zulip server.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use serde::Deserialize;
 
 use crate::schema::Encoding;
-use crate::{Error, ErrorKind, Result};
-
-const ZULIP_10: &str = include_str!("../../schema/10/conversion.json");
-
-static PARSED_10: LazyLock<Result<Conversion, String>> =
-    LazyLock::new(|| serde_json::from_str(ZULIP_10).map_err(|error| error.to_string()));
 
 /// What a converter's export may have otherwise. Read off what the converters of one Zulip version wrote.
 #[derive(Debug, Deserialize)]
@@ -30,16 +23,6 @@ pub(crate) struct Conversion {
 }
 
 impl Conversion {
-    /// Those for the newest Zulip version known here.
-    ///
-    /// # Errors
-    /// `Damaged` where the built-in file is wrong, which the tests exclude.
-    pub(crate) fn latest() -> Result<&'static Self> {
-        PARSED_10.as_ref().map_err(|reason| {
-            Error::new(ErrorKind::Damaged, format!("the built-in description of conversions is wrong: {reason}"))
-        })
-    }
-
     /// Whether a row of a list may lack a key.
     pub(crate) fn may_lack(&self, list: &str, key: &str) -> bool {
         has(&self.absent, list, key)
@@ -62,24 +45,25 @@ fn has(keys: &BTreeMap<String, Vec<String>>, list: &str, key: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::schema::{ExportSchema, RowList};
+    use crate::schema::{Release, RowList};
 
     #[test]
     fn it_speaks_of_lists_and_keys_that_there_are() {
-        let (conversion, schema) = (Conversion::latest().unwrap(), ExportSchema::latest().unwrap());
-        let files = &schema.files;
-        let lists = files.realm.iter().chain(&files.messages).chain(&files.attachment);
-        let known: Vec<&RowList> = lists.collect();
-        let table = |list: &str| known.iter().find(|known| known.key == list).unwrap().table().to_owned();
-        conversion.lists.iter().for_each(|list| drop(table(list)));
-        for (list, keys) in conversion.null.iter().chain(&conversion.absent).chain(&conversion.numbers) {
-            let fields = &schema.table(&table(list)).unwrap().fields;
-            assert!(keys.iter().all(|key| fields.iter().any(|field| field.key == *key)), "{list}");
-        }
-        for (list, keys) in &conversion.extra {
-            let fields = &schema.table(&table(list)).unwrap().fields;
-            assert!(keys.keys().all(|key| fields.iter().all(|field| field.key != *key)), "{list}");
+        for release in Release::all().unwrap() {
+            let (conversion, schema) = (&release.conversion, &release.export);
+            let files = &schema.files;
+            let lists = files.realm.iter().chain(&files.messages).chain(&files.attachment);
+            let known: Vec<&RowList> = lists.collect();
+            let table = |list: &str| known.iter().find(|known| known.key == list).unwrap().table().to_owned();
+            conversion.lists.iter().for_each(|list| drop(table(list)));
+            for (list, keys) in conversion.null.iter().chain(&conversion.absent).chain(&conversion.numbers) {
+                let fields = &schema.table(&table(list)).unwrap().fields;
+                assert!(keys.iter().all(|key| fields.iter().any(|field| field.key == *key)), "{list}");
+            }
+            for (list, keys) in &conversion.extra {
+                let fields = &schema.table(&table(list)).unwrap().fields;
+                assert!(keys.keys().all(|key| fields.iter().all(|field| field.key != *key)), "{list}");
+            }
         }
     }
 }

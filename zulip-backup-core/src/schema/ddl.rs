@@ -153,7 +153,8 @@ fn table_sql(schema: &str, table: &Table) -> Vec<String> {
 
 fn keys_sql(schema: &str, table: &Table) -> Vec<String> {
     let name = quoted(&table.name);
-    let primary = quoted(&format!("{}_pkey", table.name));
+    let primary = table.primary_key_name.clone().unwrap_or_else(|| format!("{}_pkey", table.name));
+    let primary = quoted(&primary);
     let columns = list(&table.primary_key);
     let mut sql = vec![format!("ALTER TABLE {schema}.{name} ADD CONSTRAINT {primary} PRIMARY KEY ({columns})")];
     for unique in &table.unique {
@@ -192,17 +193,18 @@ fn list(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::Release;
 
     #[test]
     fn sections_come_in_their_order() {
-        let ddl = Catalog::latest().unwrap().ddl();
+        let ddl = Release::latest().unwrap().catalog.ddl();
         assert!(ddl.statements().is_sorted_by_key(|statement| statement.section));
         assert_eq!(ddl.pre_data().count() + ddl.post_data().count(), ddl.statements().len());
     }
 
     #[test]
     fn a_serial_column_owns_its_sequence() {
-        let catalog = Catalog::latest().unwrap();
+        let catalog = &Release::latest().unwrap().catalog;
         let sql = table_sql("zulip", catalog.table("fts_update_log").unwrap());
         assert_eq!(sql.len(), 3);
         assert_eq!(sql[2], "ALTER SEQUENCE zulip.\"fts_update_log_id_seq\" OWNED BY zulip.\"fts_update_log\".\"id\"");

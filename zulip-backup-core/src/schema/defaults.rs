@@ -1,17 +1,9 @@
 //! What Zulip makes new things with: defaults that its models keep in Python, and what every server begins with.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-
-use crate::{Error, ErrorKind, Result};
-
-const ZULIP_10: &str = include_str!("../../schema/10/defaults.json");
-
-static PARSED_10: LazyLock<Result<Defaults, String>> =
-    LazyLock::new(|| serde_json::from_str(ZULIP_10).map_err(|error| error.to_string()));
 
 /// What one Zulip version makes new things with. Read off databases that it made.
 #[derive(Debug, Deserialize)]
@@ -58,38 +50,27 @@ pub(crate) struct InternalBot {
     pub(crate) can_forge_sender: bool,
 }
 
-impl Defaults {
-    /// Those of the newest Zulip version known here.
-    ///
-    /// # Errors
-    /// `Damaged` where the built-in file is wrong, which the tests exclude.
-    pub(crate) fn latest() -> Result<&'static Self> {
-        PARSED_10.as_ref().map_err(|reason| {
-            Error::new(ErrorKind::Damaged, format!("the built-in defaults of Zulip 10 are wrong: {reason}"))
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::schema::Catalog;
+    use crate::schema::Release;
 
     #[test]
     fn every_default_is_of_a_column_that_there_is() {
-        let (defaults, catalog) = (Defaults::latest().unwrap(), Catalog::latest().unwrap());
-        let is = |table: &str, column: &str| {
-            assert!(catalog.table(table).unwrap().column(column).is_some(), "{table}.{column}");
-        };
-        defaults.realm.keys().chain(defaults.realm_groups.keys()).for_each(|column| is("zerver_realm", column));
-        defaults.stream_groups.keys().for_each(|column| is("zerver_stream", column));
-        defaults.user.keys().for_each(|column| is("zerver_userprofile", column));
-        defaults.group_settings.iter().for_each(|column| is("zerver_namedusergroup", column));
-        for column in defaults.preferences.keys() {
-            is("zerver_userprofile", column);
-            is("zerver_realmuserdefault", column);
+        for release in Release::all().unwrap() {
+            let (defaults, catalog) = (&release.defaults, &release.catalog);
+            let is = |table: &str, column: &str| {
+                assert!(catalog.table(table).unwrap().column(column).is_some(), "{table}.{column}");
+            };
+            defaults.realm.keys().chain(defaults.realm_groups.keys()).for_each(|column| is("zerver_realm", column));
+            defaults.stream_groups.keys().for_each(|column| is("zerver_stream", column));
+            defaults.user.keys().for_each(|column| is("zerver_userprofile", column));
+            defaults.group_settings.iter().for_each(|column| is("zerver_namedusergroup", column));
+            for column in defaults.preferences.keys() {
+                is("zerver_userprofile", column);
+                is("zerver_realmuserdefault", column);
+            }
+            let named = |name: &String| defaults.system_groups.iter().any(|group| group.name == *name);
+            assert!(defaults.realm_groups.values().chain(defaults.stream_groups.values()).all(named));
         }
-        let named = |name: &String| defaults.system_groups.iter().any(|group| group.name == *name);
-        assert!(defaults.realm_groups.values().chain(defaults.stream_groups.values()).all(named));
     }
 }

@@ -6,25 +6,19 @@
 //! checkout stays the same while tables change.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
 use crate::schema::{Catalog, Table};
 use crate::{Error, ErrorKind, Result};
 
-const ZULIP_10: &str = include_str!("../../schema/10/export.json");
-
-static PARSED_10: LazyLock<Result<ExportSchema, String>> = LazyLock::new(|| {
-    let catalog = Catalog::latest().map_err(|error| error.to_string())?;
-    ExportSchema::parse(ZULIP_10, catalog)
-});
-
 /// What an export of one Zulip version holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportSchema {
     /// The Zulip versions it is for, for people.
     pub zulip_versions: Vec<String>,
+    /// What their own texts begin with, a number never in the middle: `10`, `11.0-dev`.
+    pub versions: Vec<String>,
     /// The migrations that tell the version.
     pub migrations: Migrations,
     /// Standard addresses of the bots that all organisations of a server share and whose messages are exported.
@@ -45,10 +39,10 @@ pub struct ExportSchema {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Migrations {
-    /// The version has this one.
-    pub after: String,
-    /// The version has not this one.
-    pub before: Option<String>,
+    /// The version has this one or a later one.
+    pub after: u32,
+    /// The version has neither this one nor a later one.
+    pub before: Option<u32>,
 }
 
 /// The files with rows.
@@ -261,6 +255,7 @@ impl Encoding {
 #[serde(deny_unknown_fields)]
 struct Declaration {
     zulip_versions: Vec<String>,
+    versions: Vec<String>,
     migrations: Migrations,
     cross_realm_bots: Vec<String>,
     personal_recipients: bool,
@@ -298,26 +293,16 @@ struct DeclaredIds {
 }
 
 impl ExportSchema {
-    /// The declaration of the newest Zulip version known here.
-    ///
-    /// # Errors
-    /// `Damaged` where the built-in file contradicts the catalog, which the tests exclude.
-    pub fn latest() -> Result<&'static Self> {
-        PARSED_10.as_ref().map_err(|reason| {
-            Error::new(ErrorKind::Damaged, format!("the built-in declaration of Zulip 10's exports is wrong: {reason}"))
+    /// Whether a version, as `version.py` writes it, is one of these.
+    pub(crate) fn is_of(&self, version: &str) -> bool {
+        self.versions.iter().any(|prefix| {
+            version
+                .strip_prefix(prefix.as_str())
+                .is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
         })
     }
 
-    /// The declaration for a Zulip version as `version.py` writes it.
-    ///
-    /// # Errors
-    /// `Incompatible` for a version whose tables are not known here.
-    pub fn for_version(version: &str) -> Result<&'static Self> {
-        Catalog::for_version(version)?;
-        Self::latest()
-    }
-
-    fn parse(text: &str, catalog: &Catalog) -> Result<Self, String> {
+    pub(super) fn parse(text: &str, catalog: &Catalog) -> Result<Self, String> {
         let declared: Declaration = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let mut tables = BTreeMap::new();
         for (name, table) in declared.tables {
@@ -328,6 +313,7 @@ impl ExportSchema {
         }
         Ok(Self {
             zulip_versions: declared.zulip_versions,
+            versions: declared.versions,
             migrations: declared.migrations,
             cross_realm_bots: declared.cross_realm_bots,
             personal_recipients: declared.personal_recipients,
@@ -379,44 +365,49 @@ impl DeclaredField {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::Release;
 
     #[test]
     fn every_table_and_column_of_the_catalog_is_exported_or_left_out_on_purpose() {
-        let (schema, catalog) = (ExportSchema::latest().unwrap(), Catalog::latest().unwrap());
-        for table in &catalog.tables {
-            let Some(exported) = schema.tables.get(&table.name) else {
-                assert!(schema.left_out.contains_key(&table.name), "{}", table.name);
-                continue;
-            };
-            assert!(!schema.left_out.contains_key(&table.name));
-            for column in &table.columns {
-                let is = |field: &Field| matches!(&field.source, Source::Column { column: name, .. } if *name == column.name);
-                let exported_or_not = exported.fields.iter().any(is) ^ exported.dropped.contains(&column.name);
-                assert!(exported_or_not, "{}.{}", table.name, column.name);
+        for release in Release::all().unwrap() {
+            let (schema, catalog) = (&release.export, &release.catalog);
+            for table in &catalog.tables {
+                let Some(exported) = schema.tables.get(&table.name) else {
+                    assert!(schema.left_out.contains_key(&table.name), "{}", table.name);
+                    continue;
+                };
+                assert!(!schema.left_out.contains_key(&table.name));
+                for column in &table.columns {
+                    let is = |field: &Field| matches!(&field.source, Source::Column { column: name, .. } if *name == column.name);
+                    let exported_or_not = exported.fields.iter().any(is) ^ exported.dropped.contains(&column.name);
+                    assert!(exported_or_not, "{}.{}", table.name, column.name);
+                }
             }
+            let lists = schema.files.all().into_iter().flat_map(|(_, lists)| lists);
+            let mut shown: Vec<&str> = lists.map(RowList::table).collect();
+            shown.sort_unstable();
+            shown.dedup();
+            assert_eq!(shown, schema.tables.keys().collect::<Vec<_>>());
         }
-        let lists = schema.files.all().into_iter().flat_map(|(_, lists)| lists);
-        let mut shown: Vec<&str> = lists.map(RowList::table).collect();
-        shown.sort_unstable();
-        shown.dedup();
-        assert_eq!(shown, schema.tables.keys().collect::<Vec<_>>());
     }
 
     #[test]
     fn keys_are_named_as_django_names_them() {
-        let schema = ExportSchema::latest().unwrap();
-        for (name, table) in &schema.tables {
-            for field in &table.fields {
-                let Source::Column { column, references, .. } = &field.source else { continue };
-                let expected = match references {
-                    Some(_) => column.strip_suffix("_id").unwrap_or(column),
-                    None => column,
-                };
-                let special = ["flags_mask", "_max_invites", "realm_for_sharding", "id"];
-                assert!(field.key == expected || special.contains(&field.key.as_str()), "{name}.{}", field.key);
+        for release in Release::all().unwrap() {
+            let schema = &release.export;
+            for (name, table) in &schema.tables {
+                for field in &table.fields {
+                    let Source::Column { column, references, .. } = &field.source else { continue };
+                    let expected = match references {
+                        Some(_) => column.strip_suffix("_id").unwrap_or(column),
+                        None => column,
+                    };
+                    let special = ["flags_mask", "_max_invites", "realm_for_sharding", "id"];
+                    assert!(field.key == expected || special.contains(&field.key.as_str()), "{name}.{}", field.key);
+                }
             }
+            let secrets = &schema.table("zerver_userprofile").unwrap().dropped;
+            assert_eq!(secrets, &["api_key", "password", "uuid"]);
         }
-        let secrets = &schema.table("zerver_userprofile").unwrap().dropped;
-        assert_eq!(secrets, &["api_key", "password", "uuid"]);
     }
 }

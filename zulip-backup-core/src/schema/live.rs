@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use postgres::Client;
 
 use crate::postgres::{applied_migrations, column, error};
-use crate::schema::{Catalog, ExportSchema, Migrations, Source};
+use crate::schema::{ExportSchema, Migrations, Release, Source};
 use crate::{Finding, Result};
 
 const COLUMNS: &str = "
@@ -57,17 +57,37 @@ impl LiveDifferences {
     }
 }
 
-/// Compares the tables of `client`'s database, which finds them by their names, with a declaration.
+impl Release {
+    /// The release that a live database's migrations tell; the nearest one, where none has exactly those.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub fn of_database(client: &mut Client) -> Result<&'static Self> {
+        Self::of_migration(newest_migration(&applied_migrations(client)?))
+    }
+}
+
+/// The number of the newest migration of Zulip's app zerver.
+pub(crate) fn newest_migration(applied: &[(String, String)]) -> Option<u32> {
+    newest(applied).map(|(number, _)| number)
+}
+
+fn newest(applied: &[(String, String)]) -> Option<(u32, &str)> {
+    let of_zerver = applied.iter().filter(|(app, _)| app == "zerver");
+    of_zerver.filter_map(|(_, name)| Some((name.get(..4)?.parse().ok()?, name.as_str()))).max()
+}
+
+/// Compares the tables of `client`'s database, which finds them by their names, with those of a release.
 ///
 /// # Errors
 /// What the database answers.
-pub fn compare_live(client: &mut Client, schema: &ExportSchema) -> Result<LiveDifferences> {
+pub fn compare_live(client: &mut Client, release: &Release) -> Result<LiveDifferences> {
+    let (schema, catalog) = (&release.export, &release.catalog);
     let failed = |failure| error("read the columns of Zulip's tables", failure);
     let mut live: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for row in client.query(COLUMNS, &[]).map_err(failed)? {
         live.entry(column(&row, 0)?).or_default().insert(column(&row, 1)?, column(&row, 2)?);
     }
-    let catalog = Catalog::latest()?;
     let mut differences = LiveDifferences {
         findings: migrations(&applied_migrations(client)?, schema).into_iter().collect(),
         ..LiveDifferences::default()
@@ -108,18 +128,16 @@ pub fn compare_live(client: &mut Client, schema: &ExportSchema) -> Result<LiveDi
 
 /// The version is told by the newest migration of Zulip's app zerver.
 fn migrations(applied: &[(String, String)], schema: &ExportSchema) -> Option<Finding> {
-    let number = |name: &str| name.get(..4).and_then(|digits| digits.parse::<u32>().ok());
-    let of_zerver = applied.iter().filter(|(app, _)| app == "zerver");
-    let newest = of_zerver.max_by_key(|(_, name)| number(name))?;
-    let (found, versions) = (number(&newest.1)?, schema.zulip_versions.join(", "));
-    let Migrations { after, before } = &schema.migrations;
+    let (found, name) = newest(applied)?;
+    let Migrations { after, before } = schema.migrations;
     let expected = match before {
-        _ if number(after).is_some_and(|after| found < after) => format!("{after} or a later one"),
-        Some(before) if number(before).is_some_and(|before| found >= before) => format!("one before {before}"),
+        _ if found < after => format!("{after:04} or a later one"),
+        Some(before) if found >= before => format!("one before {before:04}"),
         _ => return None,
     };
+    let versions = schema.zulip_versions.join(", ");
     let message = format!("is the newest migration, expected {expected}: the tables are known of Zulip {versions}");
-    Some(Finding::error("migrations-unexpected", format!("zerver {}", newest.1), message))
+    Some(Finding::error("migrations-unexpected", format!("zerver {name}"), message))
 }
 
 /// A type without its length; whole numbers of any size are read alike.
@@ -136,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_newest_migration_tells_the_version() {
-        let schema = ExportSchema::latest().unwrap();
+        let schema = &Release::latest().unwrap().export;
         let applied = |names: &[&str]| -> Vec<(String, String)> {
             names.iter().map(|name| ("zerver".to_owned(), (*name).to_owned())).collect()
         };

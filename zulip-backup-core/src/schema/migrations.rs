@@ -5,11 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use postgres::Client;
 use serde::Serialize;
 
+use crate::Result;
 use crate::postgres::applied_migrations;
-use crate::{Error, ErrorKind, Result};
-
-/// The migrations of each app in the tree of Zulip 10.
-const ZULIP_10: &str = include_str!("../../schema/10/migrations.json");
+use crate::schema::Release;
 
 /// The file.
 #[derive(Debug, Serialize)]
@@ -19,35 +17,31 @@ pub(crate) struct MigrationStatus {
 }
 
 impl MigrationStatus {
-    /// What `client`'s database has of them.
-    pub(crate) fn read(client: &mut Client, zulip_version: &str) -> Result<Self> {
-        let known: BTreeMap<String, Vec<String>> = serde_json::from_str(ZULIP_10).map_err(|error| {
-            Error::new(ErrorKind::Damaged, "the built-in list of migrations cannot be read").with_source(error)
-        })?;
+    /// What `client`'s database has of a release's.
+    pub(crate) fn read(client: &mut Client, release: &Release, zulip_version: &str) -> Result<Self> {
         let mut applied: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (app, name) in applied_migrations(client)? {
             applied.entry(app).or_default().insert(name);
         }
-        Ok(Self { migrations_by_app: status(known, &applied), zulip_version: zulip_version.to_owned() })
+        Ok(Self { migrations_by_app: status(&release.migrations, &applied), zulip_version: zulip_version.to_owned() })
     }
 }
 
 /// The lines of each app. An app whose tables are not installed has no line that would be true of it: it is left out. So
 /// are migrations behind the newest that is recorded: an older release of the same tables does not have their files.
 fn status(
-    known: BTreeMap<String, Vec<String>>,
+    known: &BTreeMap<String, Vec<String>>,
     applied: &BTreeMap<String, BTreeSet<String>>,
 ) -> BTreeMap<String, Vec<String>> {
     let optional = |app: &str| matches!(app, "corporate" | "zilencer");
-    let installed = known.into_iter().filter(|(app, _)| applied.contains_key(app) || !optional(app));
+    let installed = known.iter().filter(|(app, _)| applied.contains_key(*app) || !optional(app));
     installed
         .map(|(app, lines)| {
             if lines.is_empty() {
-                return (app, vec!["(no migrations)".to_owned()]);
+                return (app.clone(), vec!["(no migrations)".to_owned()]);
             }
             let none = BTreeSet::new();
-            let lines = marked(&lines, applied.get(&app).unwrap_or(&none));
-            (app, lines)
+            (app.clone(), marked(lines, applied.get(app).unwrap_or(&none)))
         })
         .collect()
 }
@@ -104,7 +98,7 @@ mod tests {
             ("phonenumber".to_owned(), Vec::new()),
         ]);
         assert_eq!(
-            status(known, &BTreeMap::new()),
+            status(&known, &BTreeMap::new()),
             BTreeMap::from([("phonenumber".to_owned(), vec!["(no migrations)".to_owned()])])
         );
     }

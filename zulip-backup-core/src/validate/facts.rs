@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use crate::ids::IdSet;
 use crate::images::content_type_of;
 use crate::rows::{Cell, Counts, RowParser, Shape, Sink};
-use crate::schema::{ExportSchema, RowRule};
+use crate::schema::{Release, RowRule};
 use crate::validate::links::{Links, Uses, count};
 use crate::validate::rules::{GROUP, PERSONAL, STREAM};
 use crate::validate::texts;
@@ -138,8 +138,9 @@ const USER_FIELD: i64 = 6;
 const PUBLIC_EVENTS: [i64; 3] = [301, 302, 303];
 
 impl Facts {
-    /// Of an export of `schema`'s version.
-    pub(crate) fn new(schema: &ExportSchema, converted: bool) -> Result<Self> {
+    /// Of an export of a release.
+    pub(crate) fn new(release: &Release, converted: bool) -> Result<Self> {
+        let schema = &release.export;
         let (users, defaults) = (schema.table("zerver_userprofile")?, schema.table("zerver_realmuserdefault")?);
         let shared = users.fields.iter().map(|field| &field.key).filter(|key| {
             let special = matches!(key.as_str(), "id" | "realm" | "email_address_visibility");

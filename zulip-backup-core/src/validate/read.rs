@@ -5,11 +5,11 @@ use std::io::Read;
 
 use crate::package::{Package, message_file_number};
 use crate::rows::{self, Shape};
-use crate::schema::{ExportSchema, RowList};
+use crate::schema::{Release, RowList};
 use crate::validate::facts::Facts;
 use crate::validate::messages::Judge;
 use crate::validate::records::{DIRECTORIES, Records};
-use crate::validate::sidecars::{SMALL, Sidecars, declaration};
+use crate::validate::sidecars::{SMALL, Sidecars, release_of};
 use crate::{Findings, Progress, Result};
 
 /// The task told to [`Progress`]: bytes of files, or of a tarball.
@@ -17,7 +17,7 @@ pub(super) const TASK: &str = "validate";
 
 /// All but the messages.
 pub(super) struct Base {
-    pub(super) schema: &'static ExportSchema,
+    pub(super) release: &'static Release,
     pub(super) sidecars: Sidecars,
     pub(super) facts: Facts,
     pub(super) records: HashMap<&'static str, Records>,
@@ -28,9 +28,9 @@ pub(super) struct Base {
 struct Shapes(Vec<(&'static str, Vec<Shape>)>);
 
 impl Shapes {
-    fn new(schema: &ExportSchema, converted: bool) -> Result<Self> {
-        let of = |lists: &[RowList]| shapes(schema, lists, converted);
-        let files = &schema.files;
+    fn new(release: &'static Release, converted: bool) -> Result<Self> {
+        let of = |lists: &[RowList]| shapes(release, lists, converted);
+        let files = &release.export.files;
         Ok(Self(vec![
             ("realm", of(&files.realm)?),
             ("attachment", of(&files.attachment)?),
@@ -40,10 +40,10 @@ impl Shapes {
 }
 
 /// The shapes of a file's lists.
-pub(super) fn shapes(schema: &ExportSchema, lists: &[RowList], converted: bool) -> Result<Vec<Shape>> {
+pub(super) fn shapes(release: &'static Release, lists: &[RowList], converted: bool) -> Result<Vec<Shape>> {
     let shape = |list| {
-        let shape = Shape::new(schema, list)?;
-        if converted { shape.converted() } else { Ok(shape) }
+        let shape = Shape::new(release, list)?;
+        Ok(if converted { shape.converted() } else { shape })
     };
     lists.iter().map(shape).collect()
 }
@@ -75,19 +75,19 @@ pub(super) fn base(package: &Package, converted: bool, progress: &dyn Progress) 
         }
         progress.checkpoint()?;
     }
-    Ok(Base { schema: rows.schema, sidecars, facts: rows.facts, records, findings })
+    Ok(Base { release: rows.release, sidecars, facts: rows.facts, records, findings })
 }
 
 struct Rows {
-    schema: &'static ExportSchema,
+    release: &'static Release,
     shapes: Shapes,
     facts: Facts,
 }
 
 impl Rows {
     fn new(migrations: Option<&super::sidecars::Migrations>, converted: bool) -> Result<Self> {
-        let schema = declaration(migrations)?;
-        Ok(Self { schema, shapes: Shapes::new(schema, converted)?, facts: Facts::new(schema, converted)? })
+        let release = release_of(migrations)?;
+        Ok(Self { release, shapes: Shapes::new(release, converted)?, facts: Facts::new(release, converted)? })
     }
 
     fn has(name: &str) -> bool {

@@ -9,7 +9,7 @@ use camino::Utf8Path;
 use crate::ids::IdSet;
 use crate::package::{Layout, Package};
 use crate::rows::Counts;
-use crate::schema::ExportSchema;
+use crate::schema::Release;
 use crate::validate::facts::Facts;
 use crate::validate::messages::{Judge, Seen, broken};
 use crate::validate::read::{self, Base, TASK};
@@ -35,7 +35,7 @@ pub fn validate(path: &Utf8Path, options: &ValidateOptions, progress: &dyn Progr
 /// What was learned of an organisation's export, for who imports it.
 #[derive(Debug)]
 pub(crate) struct Examined {
-    pub(crate) schema: &'static ExportSchema,
+    pub(crate) release: &'static Release,
     pub(crate) facts: Facts,
     pub(crate) records: HashMap<&'static str, Records>,
     /// Ids of the messages.
@@ -103,7 +103,7 @@ fn all(
         return Ok(None);
     }
     let converted = is_converted(package)?;
-    let Base { schema, sidecars, mut facts, records, findings } = read::base(package, converted, progress)?;
+    let Base { release, sidecars, mut facts, records, findings } = read::base(package, converted, progress)?;
     facts.complete();
     let listing = package.listing()?;
     // An export with groups is a server's own, whatever files it has lost.
@@ -130,7 +130,7 @@ fn all(
 
     let consented = sidecars.consented.as_deref().unwrap_or_default();
     let rules = Rules::new(&facts, kind, consented);
-    let shapes = read::shapes(schema, &schema.files.messages, converted)?;
+    let shapes = read::shapes(release, &release.export.files.messages, converted)?;
     let judge = Judge { shapes: &shapes, facts: &facts, rules: &rules, seen: Mutex::new(Seen::default()) };
     read::messages(package, &judge, jobs, progress)?;
     let seen = judge.seen.into_inner().map_err(|_| broken())?;
@@ -147,7 +147,7 @@ fn all(
         report.findings.extend(counts::statistics(stats, &counted, &records, listing));
     }
     report.findings.extend(consistency::check(&facts));
-    report.findings.extend(bots::check(&facts, &file_of)?);
+    report.findings.extend(bots::check(&facts, release, &file_of));
     let exists = |table: &str, id: i64| match table {
         "zerver_message" => seen.messages.contains(id),
         "zerver_recipient" => rules.recipients.contains(id),
@@ -157,14 +157,14 @@ fn all(
     report.findings.extend(records::check(&records, &facts, listing));
     if !converted {
         // Who converts has all there is, and nobody to hide it from.
-        report.findings.extend(privacy::check(&facts, &rules, schema, consented));
+        report.findings.extend(privacy::check(&facts, &rules, &release.export, consented));
         report.findings.extend(privacy::clients(&facts, kind, &seen.clients));
     }
     let mut message_counts = Counts::new();
     for (list, count) in seen_counts.into_values().flatten() {
         *message_counts.entry(list).or_default() += count;
     }
-    Ok(Some(Examined { schema, facts, records, messages: seen.messages, message_counts }))
+    Ok(Some(Examined { release, facts, records, messages: seen.messages, message_counts }))
 }
 
 /// Whether one of Zulip's converters made it, of another service's data. A Zulip server writes both of these.
@@ -194,7 +194,7 @@ fn known(package: &Package) -> Result<()> {
         {
             let message =
                 format!("{path} has neither migration_status.json nor stats.json: it is of a Zulip before 10");
-            let versions = ExportSchema::latest()?.zulip_versions.join(", ");
+            let versions = Release::latest()?.export.zulip_versions.join(", ");
             Err(Error::new(ErrorKind::Incompatible, message)
                 .with_path(path)
                 .with_hint(format!("exports of Zulip {versions} can be checked")))

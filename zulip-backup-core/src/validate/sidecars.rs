@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::package::{Kind, Package};
 use crate::rows::Strict;
-use crate::schema::ExportSchema;
+use crate::schema::Release;
 use crate::{Error, ErrorKind, Finding, Findings, Result};
 
 /// The longest such file that is read.
@@ -71,31 +71,30 @@ fn parse<T: serde::de::DeserializeOwned>(name: &str, bytes: &[u8], findings: &mu
     }
 }
 
-/// The declaration for an export with these migrations.
+/// The release that an export with these migrations is of.
 ///
 /// # Errors
 /// `Incompatible` for an export of a Zulip version that is not known here.
-pub(super) fn declaration(migrations: Option<&Migrations>) -> Result<&'static ExportSchema> {
-    let schema = ExportSchema::latest()?;
+pub(super) fn release_of(migrations: Option<&Migrations>) -> Result<&'static Release> {
     let number = |name: &str| name.get(..4).and_then(|digits| digits.parse::<u32>().ok());
     let applied = migrations.and_then(|migrations| migrations.migrations_by_app.get("zerver")).into_iter().flatten();
     let newest = applied.filter_map(|line| {
         let (mark, name) = line.trim_start().split_at_checked(3)?;
         if mark == "[ ]" { None } else { number(name.trim_start()) }
     });
-    let Some(newest) = newest.max() else { return Ok(schema) };
-    let expected = &schema.migrations;
-    let too_old = number(&expected.after).is_some_and(|after| newest < after);
-    let too_new = expected.before.as_deref().and_then(number).is_some_and(|before| newest >= before);
-    if !too_old && !too_new {
-        return Ok(schema);
+    let newest = newest.max();
+    let release = Release::of_migration(newest)?;
+    let (schema, expected) = (&release.export, &release.export.migrations);
+    let Some(newest) = newest else { return Ok(release) };
+    if newest >= expected.after && expected.before.is_none_or(|before| newest < before) {
+        return Ok(release);
     }
     let version = migrations.and_then(|migrations| migrations.zulip_version.as_deref()).unwrap_or("another version");
     let message = format!(
-        "the export is of Zulip {version}, whose newest migration is {newest:04}: expected {}, whose newest is from {}{}",
+        "the export is of Zulip {version}, whose newest migration is {newest:04}: expected {}, whose newest is from {:04}{}",
         schema.zulip_versions.join(", "),
         expected.after,
-        expected.before.as_ref().map(|before| format!(" to before {before}")).unwrap_or_default(),
+        expected.before.as_ref().map(|before| format!(" to before {before:04}")).unwrap_or_default(),
     );
     Err(Error::new(ErrorKind::Incompatible, message).with_hint(format!(
         "exports of Zulip {} can be read; use a release of this program that knows {version}",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::package::{Go, Package, message_file_number};
 use crate::rows::{self, RowParser, Shape, Sink};
-use crate::schema::{ExportSchema, RowRule, Source};
+use crate::schema::{ExportSchema, Release, RowRule, Source};
 use crate::validate::read::{TASK, record_directory};
 use crate::validate::records::{self, Records};
 use crate::validate::{KindFrom, ValidateReport, counts};
@@ -15,9 +15,10 @@ const REQUIRED: [&str; 4] = ["user.json", "uploads/records.json", "avatars/recor
 
 /// Checks it.
 pub(super) fn check(package: &Package, progress: &dyn Progress, report: &mut ValidateReport) -> Result<()> {
-    let schema = ExportSchema::latest()?;
+    let release = Release::latest()?;
+    let schema = &release.export;
     let shapes = |lists: &[crate::schema::RowList]| {
-        lists.iter().map(|list| Shape::new(schema, list)).collect::<Result<Vec<_>>>()
+        lists.iter().map(|list| Shape::new(release, list)).collect::<Result<Vec<_>>>()
     };
     let (of_user, of_messages) = (shapes(&schema.files.user)?, shapes(&schema.files.user_messages)?);
     let mut subject =

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::rows::{Cell, RowParser, Shape};
-use crate::schema::{Catalog, ExportSchema, RowRule, Source};
+use crate::schema::{Release, RowRule, Source};
 use crate::{Finding, Findings, Result};
 
 /// Columns whose values are made anew whenever rows are imported: what an export has of them collides with nothing.
@@ -103,9 +103,9 @@ impl Uniques {
             let large = LARGE.contains(&table.as_str());
             let seen = || if large { Seen::Large(HashSet::new()) } else { Seen::Small(HashMap::new()) };
             let unique = |rule| Unique { rule, places: Vec::new(), unless: None, seen: seen() };
-            self.tables.insert(table.clone(), rules(table)?.into_iter().map(unique).collect());
+            self.tables.insert(table.clone(), rules(shape.release, table)?.into_iter().map(unique).collect());
         }
-        let fields = &ExportSchema::latest()?.table(table)?.fields;
+        let fields = &shape.release.export.table(table)?.fields;
         let place = |column: &str| {
             let of_table = fields
                 .iter()
@@ -125,8 +125,8 @@ impl Uniques {
 }
 
 /// What a table takes only once.
-fn rules(table: &str) -> Result<Vec<Rule>> {
-    let table = Catalog::latest()?.table(table)?;
+fn rules(release: &Release, table: &str) -> Result<Vec<Rule>> {
+    let table = release.catalog.table(table)?;
     let of_constraints = table.unique.iter().map(|unique| Rule {
         columns: unique.columns.iter().map(|column| (column.clone(), Fold::None)).collect(),
         unless: None,
@@ -236,9 +236,9 @@ mod tests {
 
     /// What rows of a list are told to have that others have.
     fn found(list: &str, rows: &[(i64, &str)]) -> Vec<String> {
-        let schema = ExportSchema::latest().unwrap();
-        let list = schema.files.realm.iter().find(|known| known.key == list).unwrap();
-        let shape = Shape::new(schema, list).unwrap().converted().unwrap();
+        let release = Release::latest().unwrap();
+        let list = release.export.files.realm.iter().find(|known| known.key == list).unwrap();
+        let shape = Shape::new(release, list).unwrap().converted();
         let mut uniques = Uniques::default();
         let mut parser = RowParser::new(&shape);
         let mut messages = Vec::new();
@@ -290,9 +290,9 @@ mod tests {
 
     #[test]
     fn every_unique_index_is_understood() {
-        let schema = ExportSchema::latest().unwrap();
-        for list in &schema.files.realm {
-            let table = Catalog::latest().unwrap().table(list.table()).unwrap();
+        let release = Release::latest().unwrap();
+        for list in &release.export.files.realm {
+            let table = release.catalog.table(list.table()).unwrap();
             for index in table.indexes.iter().filter(|index| index.unique) {
                 assert!(Rule::of_index(&index.definition).is_some(), "{}", index.definition);
             }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use serde_json::{Map, Value, json};
-use zulip_backup_core::schema::{ExportSchema, RowList, Source};
+use zulip_backup_core::schema::{Release, RowList, Source};
 
 use super::exports::Copy;
 
@@ -22,7 +22,7 @@ pub struct Renumbered {
 
 /// The files with rows, with their lists.
 pub fn files(copy: &Copy) -> Vec<(String, &'static [RowList])> {
-    let files = &ExportSchema::latest().unwrap().files;
+    let files = &Release::latest().unwrap().export.files;
     let mut found = vec![
         ("realm.json".to_owned(), &files.realm[..]),
         ("analytics.json".to_owned(), &files.analytics[..]),
@@ -143,7 +143,7 @@ impl Renumbered {
         };
         let of_emoji = row.get("reaction_type").is_some_and(|kind| kind == "realm_emoji");
         let of_client = row.get("property").is_some_and(|property| property == "messages_sent:client:day");
-        for field in &ExportSchema::latest().unwrap().table(table).unwrap().fields {
+        for field in &Release::latest().unwrap().export.table(table).unwrap().fields {
             let Some(value) = row.get_mut(&field.key) else { continue };
             match (&field.source, field.key.as_str()) {
                 (_, "id") => self.value(ids_of(list), value),

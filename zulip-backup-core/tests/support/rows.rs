@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::Client;
 use serde_json::Value;
-use zulip_backup_core::schema::Catalog;
+use zulip_backup_core::schema::Release;
 
 /// Every row of every table, as JSON.
 pub type Rows = BTreeMap<String, BTreeSet<String>>;
 
 pub fn rows(client: &mut Client) -> Rows {
-    let tables = Catalog::latest().unwrap().tables.iter();
+    let tables = Release::latest().unwrap().catalog.tables.iter();
     tables
         .map(|table| {
             let query = format!("SELECT to_jsonb(t)::text FROM {} t", table.name);
@@ -25,7 +25,7 @@ const SHARED: [&str; 3] = ["zerver_client", "django_content_type", "auth_permiss
 
 /// Checks what a deletion did, without any knowledge of how it looks for rows. How many rows are gone comes back.
 pub fn check_deletion(before: &Rows, after: &Rows, realm: i64, system: i64) -> usize {
-    let catalog = Catalog::latest().unwrap();
+    let catalog = &Release::latest().unwrap().catalog;
     let mut gone: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for (table, rows) in after {
         let new: Vec<&String> = rows.difference(&before[table]).collect();

@@ -19,7 +19,7 @@ use postgres::Client;
 use zulip_backup_core::backup::{self, BackupOptions};
 use zulip_backup_core::postgres::{Cluster, ConnectOptions};
 use zulip_backup_core::restore::{self, RestoreOptions, RestoreReport, Source};
-use zulip_backup_core::schema::Catalog;
+use zulip_backup_core::schema::Release;
 use zulip_backup_core::site::{Environment, Site, SiteOptions};
 use zulip_backup_core::{Error, Silent};
 
@@ -61,7 +61,7 @@ impl World {
     /// A production server with all of Zulip's tables, and rows in some.
     pub fn zulip() -> Self {
         Self::new(|client| {
-            for statement in Catalog::latest().unwrap().ddl().statements() {
+            for statement in Release::latest().unwrap().catalog.ddl().statements() {
                 client.batch_execute(&statement.sql).unwrap();
             }
             client

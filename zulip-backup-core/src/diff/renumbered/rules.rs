@@ -260,11 +260,11 @@ pub(super) fn target(row: &Entries<'_>) -> Option<Of> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::ExportSchema;
+    use crate::schema::Release;
 
     /// Whether the declaration of exports has a key.
     fn exists(table: &str, key: &str) -> bool {
-        let table = ExportSchema::latest().unwrap().table(table).unwrap();
+        let table = Release::latest().unwrap().export.table(table).unwrap();
         table.fields.iter().any(|field| field.key == key)
     }
 
@@ -273,7 +273,7 @@ mod tests {
         for rule in NOT_COMPARED {
             match rule.is_key {
                 true => assert!(exists(rule.table, rule.what), "{}.{}", rule.table, rule.what),
-                false if rule.rows.is_some() => drop(ExportSchema::latest().unwrap().table(rule.table).unwrap()),
+                false if rule.rows.is_some() => drop(Release::latest().unwrap().export.table(rule.table).unwrap()),
                 false => assert!(["avatars", "emoji"].contains(&rule.table)),
             }
         }

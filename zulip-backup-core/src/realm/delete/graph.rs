@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use postgres::GenericClient;
 
 use crate::postgres::{ForeignKey, column, error};
-use crate::schema::Catalog;
+use crate::schema::{Catalog, Release};
 use crate::{Error, ErrorKind, Result};
 
 pub(super) const REALM: &str = "zerver_realm";
@@ -107,14 +107,14 @@ impl Graph {
                 break;
             }
         }
-        let catalog = Catalog::latest()?;
+        let catalogs: Vec<&Catalog> = Release::all()?.into_iter().map(|release| &release.catalog).collect();
         let mut nodes = BTreeMap::new();
         for table in owned.iter().copied().chain(strangers.iter().map(String::as_str)) {
             let mut node = Node {
                 owner: if table == RECIPIENT { Owner::Recipient } else { Owner::References },
                 key: primary.get(table).cloned().unwrap_or_else(|| "ctid".to_owned()),
                 references: Vec::new(),
-                known: catalog.table(table).is_ok(),
+                known: catalogs.iter().any(|catalog| catalog.table(table).is_ok()),
             };
             if table == REALM {
                 node.owner = Owner::Column { name: "id".to_owned(), nullable: false };
@@ -231,7 +231,7 @@ mod tests {
 
     /// The keys of the built-in catalog.
     fn graph() -> Graph {
-        let catalog = Catalog::latest().unwrap();
+        let catalog = &Release::latest().unwrap().catalog;
         let keys = catalog.tables.iter().flat_map(|table| {
             table.foreign_keys.iter().map(|key| ForeignKey {
                 name: String::new(),
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn no_table_that_refers_to_an_organisation_is_forgotten() {
-        let (graph, catalog) = (graph(), Catalog::latest().unwrap());
+        let (graph, catalog) = (graph(), &Release::latest().unwrap().catalog);
         let mut reached: BTreeSet<&str> = [REALM, RECIPIENT].into();
         let mut todo = vec![REALM, RECIPIENT];
         while let Some(table) = todo.pop() {

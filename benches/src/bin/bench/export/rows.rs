@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use camino::Utf8Path;
 use serde::Serialize;
 use serde_json::Value;
-use zulip_backup_core::schema::{ExportSchema, RowList, RowRule, Source};
+use zulip_backup_core::schema::{ExportSchema, Release, RowList, RowRule, Source};
 use zulip_backup_examples::SampleHost;
 
 use crate::Result;
@@ -42,7 +42,7 @@ struct TableRows {
 impl Rows {
     /// Those of one organisation.
     pub(crate) fn of(realm: i64) -> Result<Self> {
-        let schema = ExportSchema::latest()?;
+        let schema = &Release::latest()?.export;
         let users = format!("SELECT id FROM zerver_userprofile WHERE realm_id = {realm}");
         let rows = |file, section: &RowList| table_rows(schema, realm, &users, file, section);
         let mut tables = Vec::new();

@@ -1,0 +1,175 @@
+//! The Zulip releases that are known, each a folder of data.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::de::DeserializeOwned;
+
+use crate::schema::{Catalog, Conversion, Defaults, ExportSchema};
+use crate::{Error, ErrorKind, Result};
+
+/// A Zulip release as data: its tables, what its exports hold, and what it makes new things with. All of it stands in the
+/// folder `schema/<name>/` of this crate.
+#[derive(Debug)]
+pub struct Release {
+    /// The folder's name, which is the release's major version.
+    pub name: &'static str,
+    /// Its tables.
+    pub catalog: Catalog,
+    /// What its exports hold.
+    pub export: ExportSchema,
+    /// How exports of its converters differ.
+    pub(crate) conversion: Conversion,
+    /// What it makes new things with.
+    pub(crate) defaults: Defaults,
+    /// The migrations of each app in its tree, as `showmigrations` names them.
+    pub(crate) migrations: BTreeMap<String, Vec<String>>,
+    /// The files themselves.
+    pub(crate) files: &'static Folder,
+}
+
+/// The files of a folder.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    name: &'static str,
+    catalog: &'static str,
+    pub(crate) export: &'static str,
+    pub(crate) conversion: &'static str,
+    pub(crate) defaults: &'static str,
+    migrations: &'static str,
+}
+
+macro_rules! folder {
+    ($name:literal) => {
+        LazyLock::new(|| {
+            const FOLDER: Folder = Folder {
+                name: $name,
+                catalog: include_str!(concat!("../../schema/", $name, "/catalog.json")),
+                export: include_str!(concat!("../../schema/", $name, "/export.json")),
+                conversion: include_str!(concat!("../../schema/", $name, "/conversion.json")),
+                defaults: include_str!(concat!("../../schema/", $name, "/defaults.json")),
+                migrations: include_str!(concat!("../../schema/", $name, "/migrations.json")),
+            };
+            Release::read(&FOLDER)
+        })
+    };
+}
+
+/// All of them, the oldest first.
+static RELEASES: [LazyLock<Result<Release, String>>; 1] = [folder!("10")];
+
+impl Release {
+    /// All that are known, the oldest first.
+    ///
+    /// # Errors
+    /// `Damaged` where a folder's files contradict each other, which the tests exclude.
+    pub fn all() -> Result<Vec<&'static Self>> {
+        RELEASES.iter().map(Self::read_before).collect()
+    }
+
+    /// The newest that is known.
+    ///
+    /// # Errors
+    /// As [`all`](Self::all).
+    pub fn latest() -> Result<&'static Self> {
+        let [.., newest] = &RELEASES;
+        Self::read_before(newest)
+    }
+
+    /// The release of a version as `version.py` writes it: `10.1`, `11.0-dev+git`, `10.1-12-gabcdef`.
+    ///
+    /// # Errors
+    /// `Incompatible` for a version whose tables are not known here.
+    pub fn for_version(version: &str) -> Result<&'static Self> {
+        let releases = Self::all()?;
+        if let Some(release) = releases.iter().find(|release| release.export.is_of(version)) {
+            return Ok(release);
+        }
+        let names: Vec<&str> = releases.iter().map(|release| release.name).collect();
+        let message = format!("the tables of Zulip {version:?} are not known, only those of {}", names.join(", "));
+        Err(Error::new(ErrorKind::Incompatible, message)
+            .with_hint("use a release of this program that knows that Zulip version"))
+    }
+
+    /// The release whose tables a database or an export has whose newest migration of Zulip's app zerver this is; the one
+    /// that comes next to it where none has exactly those. Without any, the newest.
+    ///
+    /// # Errors
+    /// As [`all`](Self::all).
+    pub fn of_migration(newest: Option<u32>) -> Result<&'static Self> {
+        let Some(newest) = newest else { return Self::latest() };
+        let mut releases = Self::all()?.into_iter().rev();
+        match releases.find(|release| release.export.migrations.after <= newest) {
+            Some(release) => Ok(release),
+            None => Self::read_before(&RELEASES[0]),
+        }
+    }
+
+    fn read_before(release: &'static LazyLock<Result<Self, String>>) -> Result<&'static Self> {
+        release
+            .as_ref()
+            .map_err(|reason| Error::new(ErrorKind::Damaged, format!("the built-in files are wrong: {reason}")))
+    }
+
+    fn read(folder: &'static Folder) -> Result<Self, String> {
+        let catalog: Catalog = parse(folder, "catalog", folder.catalog)?;
+        let export = ExportSchema::parse(folder.export, &catalog)
+            .map_err(|reason| format!("schema/{}/export.json: {reason}", folder.name))?;
+        Ok(Self {
+            name: folder.name,
+            conversion: parse(folder, "conversion", folder.conversion)?,
+            defaults: parse(folder, "defaults", folder.defaults)?,
+            migrations: parse(folder, "migrations", folder.migrations)?,
+            files: folder,
+            catalog,
+            export,
+        })
+    }
+}
+
+fn parse<T: DeserializeOwned>(folder: &Folder, file: &str, text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|error| format!("schema/{}/{file}.json: {error}", folder.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::skeleton::UNDECIDED;
+
+    #[test]
+    fn versions_choose_a_release_or_say_why_not() {
+        for version in ["10", "10.1", "10.1-12-gabcdef", "11.0-dev", "11.0-dev+git"] {
+            assert_eq!(Release::for_version(version).unwrap().name, "10", "{version}");
+        }
+        for version in ["", "1", "100.0", "11.0"] {
+            let error = Release::for_version(version).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Incompatible, "{version}");
+        }
+    }
+
+    #[test]
+    fn everything_is_decided() {
+        for release in Release::all().unwrap() {
+            let undecided = release.export.left_out.iter().filter(|(_, why)| why.is_empty() || *why == UNDECIDED);
+            assert_eq!(undecided.count(), 0, "{}", release.name);
+            assert!(
+                !release.export.zulip_versions.is_empty() && !release.export.versions.is_empty(),
+                "{}",
+                release.name
+            );
+        }
+    }
+
+    #[test]
+    fn migrations_tell_the_release() {
+        let releases = Release::all().unwrap();
+        let ranges: Vec<_> = releases.iter().map(|release| release.export.migrations.clone()).collect();
+        for (release, range) in releases.iter().zip(&ranges) {
+            assert!(range.before.is_none_or(|before| range.after < before), "{}", release.name);
+            assert_eq!(Release::of_migration(Some(range.after)).unwrap().name, release.name);
+        }
+        assert!(ranges.is_sorted_by(|older, newer| older.before.is_some_and(|before| before <= newer.after)));
+        assert_eq!(Release::of_migration(Some(1)).unwrap().name, releases[0].name);
+        assert_eq!(Release::of_migration(None).unwrap().name, Release::latest().unwrap().name);
+    }
+}
