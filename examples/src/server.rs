@@ -44,7 +44,15 @@ pub struct SampleServer {
 impl SampleServer {
     /// Fails when the Zulip version's tables are not known, or there are fewer than 100 messages.
     pub fn new(options: &SampleOptions) -> Result<Self, SampleError> {
-        let catalog = &Release::for_version(&options.zulip_version)?.catalog;
+        let release = Release::for_version(&options.zulip_version)?;
+        if !std::ptr::eq(release, Release::latest()?) {
+            return Err(zulip_backup_core::Error::new(
+                zulip_backup_core::ErrorKind::Incompatible,
+                format!("sample servers are of Zulip {}, not {}", Release::latest()?.name, options.zulip_version),
+            )
+            .into());
+        }
+        let catalog = &release.catalog;
         if !(100..=10_000_000).contains(&options.messages) {
             return Err(zulip_backup_core::Error::new(
                 zulip_backup_core::ErrorKind::Usage,

@@ -33,7 +33,7 @@ pub(crate) use conversion::Conversion;
 pub use ddl::{Ddl, Section, Statement};
 pub(crate) use defaults::{Defaults, InternalBot};
 pub use describe::Description;
-pub use export::{Encoding, ExportSchema, ExportTable, Field, Files, Migrations, RowList, RowRule, Source};
+pub use export::{Encoding, ExportSchema, ExportTable, Exporter, Field, Files, Migrations, RowList, RowRule, Source};
 pub(crate) use home::home;
 pub(crate) use live::{LiveColumn, newest_migration};
 pub use live::{LiveDifferences, compare_live};

@@ -12,7 +12,7 @@ use serde_json::Value;
 use world::World;
 use zulip_backup_core::export::{Compat, ExportOptions, Kind, plan};
 use zulip_backup_core::schema::Release;
-use zulip_backup_core::{ErrorKind, Silent};
+use zulip_backup_core::{ErrorKind, Recorder, Silent};
 
 const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/zulip");
 
@@ -193,4 +193,58 @@ fn read(root: &Utf8Path) -> BTreeMap<String, (Vec<u8>, i64)> {
         }
     }
     files
+}
+
+/// Lines of `stats.txt` name the directory that the export was written to, wherever that was.
+fn without_directory(text: &[u8]) -> String {
+    let text = String::from_utf8(text.to_vec()).unwrap();
+    let line = |line: &str| match line.strip_suffix("/records.json") {
+        Some(path) => format!("…/{}/records.json\n", path.rsplit('/').next().unwrap()),
+        None => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn an_export_of_zulip_9_is_upstreams_to_the_byte() {
+    let shared = Utf8Path::new(SHARED).join("9.0");
+    if !shared.exists() {
+        return println!("skipped: no real server's exports at {shared}");
+    }
+    let world = World::real(&shared);
+    let expected = unpacked(&world, &shared, "golden-export-zulip");
+    let options = ExportOptions::of("zulip").output(world.path("out")).compat(Compat::Strict).jobs(2);
+    let report = plan(&world.site(), &options).unwrap().execute(&Silent).unwrap();
+    assert!(!report.has_findings(), "{report}");
+    let (mut ours, mut theirs) = (read(&report.path), expected);
+    let [counts, expected_counts] =
+        [&mut ours, &mut theirs].map(|files| without_directory(&files.remove("stats.txt").unwrap().0));
+    assert_eq!(counts, expected_counts);
+    // When each of them was made, the audit log says.
+    for files in [&mut ours, &mut theirs] {
+        let (text, _) = files.get_mut("realm.json").unwrap();
+        let line = String::from_utf8(text.clone()).unwrap();
+        let (before, own) = line.rsplit_once("\"event_type\": 206").unwrap();
+        let (before, time) = before.rsplit_once("\"event_time\": ").unwrap();
+        let (_, rest) = time.split_once(',').unwrap();
+        *text = format!("{before}\"event_time\": …,{rest}\"event_type\": 206{own}").into_bytes();
+    }
+    equal("9.0", &ours, &theirs);
+
+    // One line in the audit log for the export above; of one that ends early nothing stays.
+    let lines = || -> i64 {
+        let count = "SELECT count(*) FROM zulip.zerver_realmauditlog WHERE event_type = 206 AND extra_data = '{}'";
+        world.connect().query_one(count, &[]).unwrap().get(0)
+    };
+    let written = lines();
+    assert!(written > 0);
+    let stopped = Recorder::default();
+    stopped.cancel();
+    let again = ExportOptions::of("zulip").output(world.path("again.tar.gz"));
+    plan(&world.site(), &again).unwrap().execute(&stopped).unwrap_err();
+    assert_eq!(lines(), written);
+    let public = plan(&world.site(), &again.kind(Kind::Public)).unwrap().execute(&Silent).unwrap();
+    assert!(public.messages > 0 && public.messages < report.messages && lines() == written + 1, "{public}");
+    let consent = ExportOptions::of("zulip").output(world.path("consent")).kind(Kind::FullWithConsent);
+    assert_eq!(plan(&world.site(), &consent).unwrap_err().kind(), ErrorKind::Incompatible);
 }

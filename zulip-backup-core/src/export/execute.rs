@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use camino::Utf8PathBuf;
+
 use crate::codec::FrameEncoder;
 use crate::export::collect::Collector;
 use crate::export::destination::{ArchiveDestination, Destination, DirectoryDestination, Published};
@@ -52,7 +54,7 @@ impl ExportPlan {
         } else {
             None
         };
-        let record = if self.record { Some(Record::begin(&mut client, self)) } else { None }.transpose();
+        let record = if self.record { Record::begin(&mut client, self) } else { Ok(None) };
         let exported = record.and_then(|record| match self.export(reservation, &search_path, progress) {
             Ok(exported) => Ok((exported, record)),
             Err(error) => Err(match record.map(|record| record.failed(&mut client)) {
@@ -146,6 +148,13 @@ impl ExportPlan {
         Ok((collector, published))
     }
 
+    /// The directory, or the one that the archive would be unpacked to where it lies.
+    fn unpacked(&self) -> Utf8PathBuf {
+        let (_, name) = Format::of(&self.output);
+        let named = self.output.with_file_name(name);
+        camino::absolute_utf8(&named).unwrap_or(named)
+    }
+
     fn facts(&self) -> RealmFacts {
         RealmFacts {
             fake_domain: self.fake_domain.clone(),
@@ -176,8 +185,12 @@ impl ExportPlan {
         door: &Door,
         collector: &mut Collector<'_>,
     ) -> Result<()> {
-        let stats = collector.stats.clone();
-        collector.json("stats.json", &stats)?;
+        let (stats, exporter) = (collector.stats.clone(), scope.schema.exporter);
+        if exporter.counts_in_json {
+            collector.json("stats.json", &stats)?;
+        } else {
+            collector.whole("stats.txt", stats.text(&self.unpacked()).as_bytes())?;
+        }
         if self.kind == Kind::FullWithConsent {
             let mut consenting: Vec<i64> = Vec::new();
             let statement =
@@ -190,8 +203,11 @@ impl ExportPlan {
                 .map_err(|error| Error::new(ErrorKind::Io, "cannot write who consents").with_source(error))?;
             collector.whole("consented_user_ids.json", &text)?;
         }
-        let migrations = MigrationStatus::read(snapshot.leader(), self.release, &self.zulip_version)?;
-        collector.json("migration_status.json", &migrations)
+        if exporter.tells_migrations {
+            let migrations = MigrationStatus::read(snapshot.leader(), self.release, &self.zulip_version)?;
+            collector.json("migration_status.json", &migrations)?;
+        }
+        Ok(())
     }
 }
 

@@ -142,9 +142,10 @@ impl FileFinder<'_> {
 
     fn emoji(&self, reader: &mut RowReader, jobs: &mut Jobs<'_, '_>) -> Result<()> {
         let realm = self.scope.realm;
+        let suffixes = if self.scope.schema.exporter.exports_emoji_originals { "(''), ('.original')" } else { "('')" };
         let query = format!(
             "COPY (SELECT t.author_id, t.file_name, t.name, t.deactivated, '{realm}/emoji/images/' || t.file_name || s.suffix
-                   FROM zerver_realmemoji t, (VALUES (''), ('.original')) s (suffix)
+                   FROM zerver_realmemoji t, (VALUES {suffixes}) s (suffix)
                    WHERE {} AND t.file_name IS NOT NULL
                    ORDER BY (t.file_name || s.suffix) COLLATE \"C\", t.id) TO STDOUT (FORMAT binary)",
             self.scope.emoji("t")

@@ -108,7 +108,12 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
         return Err(realm::already());
     }
     let mut differences = differences(&mut client, release, options.allow_unknown)?;
-    if !options.force && user.is_none() {
+    if options.kind == Kind::FullWithConsent && !release.export.exporter.hides_users {
+        let message = format!("users of Zulip {} cannot say by a setting whether they consent", release.name);
+        return Err(Error::new(ErrorKind::Incompatible, message)
+            .with_hint("export what is public, or everything; who reacted to a message is not looked at"));
+    }
+    if !options.force && user.is_none() && release.export.exporter.hides_users {
         let found = Found::default();
         let scope = Scope {
             schema: &release.export,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Instant;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 use serde::ser::SerializeMap;
 
@@ -132,6 +132,22 @@ pub(super) struct Stats {
 }
 
 impl Stats {
+    /// `stats.txt`, of an export that is, or could be unpacked to, `directory`.
+    pub(super) fn text(&self, directory: &Utf8Path) -> String {
+        let mut text = String::new();
+        for (file, rows) in &self.rows {
+            text.push_str(&format!("{file}.json\n"));
+            for (list, count) in rows {
+                text.push_str(&format!("{count:5} {list}\n"));
+            }
+            text.push('\n');
+        }
+        for (folder, records) in [("avatars", self.avatars), ("uploads", self.uploads)] {
+            text.push_str(&format!("{directory}/{folder}/records.json\n{records:5} records\n\n"));
+        }
+        text
+    }
+
     /// How many records a folder has.
     pub(super) fn records(&mut self, folder: Folder) -> &mut u64 {
         match folder {

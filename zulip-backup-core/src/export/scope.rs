@@ -68,9 +68,20 @@ impl Scope<'_> {
         }
     }
 
+    /// What becomes of those who do not consent: nothing in exports of releases that hide nobody.
+    pub(super) fn hides(&self) -> bool {
+        self.schema.exporter.hides_users && self.kind != Kind::Full
+    }
+
+    /// Ids of the users whose own rows are exported, if they consent.
+    pub(super) fn owners(&self) -> String {
+        if self.schema.exporter.keeps_rows_of_dummies { self.users() } else { self.normal_users() }
+    }
+
     /// Whether the user `u` becomes one who only stands for messages, as an SQL condition.
     pub(super) fn becomes_dummy(&self, u: &str) -> String {
         match self.kind {
+            _ if !self.hides() => format!("{u}.is_mirror_dummy"),
             Kind::Full => format!("{u}.is_mirror_dummy"),
             Kind::FullWithConsent => {
                 format!("({u}.is_mirror_dummy OR {u}.is_active AND {u}.id NOT IN ({}))", self.consenting())
@@ -93,7 +104,7 @@ impl Scope<'_> {
         format!(
             "SELECT s.recipient_id FROM zerver_subscription s JOIN zerver_recipient r ON r.id = s.recipient_id
              WHERE r.type = 1 AND s.user_profile_id IN ({})",
-            self.users()
+            self.owners()
         )
     }
 
@@ -113,10 +124,7 @@ impl Scope<'_> {
                  WHERE r.type = 3 AND s.user_profile_id IN ({members})"
             )
         };
-        let consenting = match self.kind {
-            Kind::Full => String::new(),
-            Kind::FullWithConsent | Kind::Public => format!("INTERSECT {}", groups(self.consenting())),
-        };
+        let consenting = if self.hides() { format!("INTERSECT {}", groups(self.consenting())) } else { String::new() };
         format!(
             "{} {consenting} EXCEPT SELECT s.recipient_id FROM zerver_subscription s
              JOIN zerver_recipient r ON r.id = s.recipient_id JOIN zerver_userprofile u ON u.id = s.user_profile_id

@@ -330,11 +330,11 @@ fn condition(scope: &Scope<'_>, section: &RowList) -> String {
     let within = |column: &str, ids: &str| format!("t.{} IN ({ids})", quote_identifier(column));
     match &section.rows {
         RowRule::Realm { column } => format!("t.{} = {realm}", quote_identifier(column)),
-        RowRule::User { column, consent: true } => {
-            let ids = format!("{} INTERSECT ({})", scope.users(), scope.consenting());
+        RowRule::User { column, consent: true } if scope.hides() => {
+            let ids = format!("{} INTERSECT ({})", scope.owners(), scope.consenting());
             within(column, &ids)
         }
-        RowRule::User { column, consent: false } => within(column, &scope.users()),
+        RowRule::User { column, .. } => within(column, &scope.owners()),
         RowRule::UserGroup { column } => {
             within(column, &format!("SELECT id FROM zerver_usergroup WHERE realm_id = {realm}"))
         }
@@ -342,14 +342,12 @@ fn condition(scope: &Scope<'_>, section: &RowList) -> String {
         RowRule::MirrorDummies => format!("t.id IN ({}) AND {}", scope.users(), scope.becomes_dummy("t")),
         RowRule::CrossRealmBots => within("id", &scope.cross_realm_bots()),
         RowRule::ScheduledMessages => scope.scheduled("t"),
-        RowRule::AuditLog => match scope.kind {
-            Kind::Full => format!("t.realm_id = {realm}"),
-            Kind::FullWithConsent | Kind::Public => format!(
-                "t.realm_id = {realm} AND (t.event_type IN (301, 302, 303) OR t.modified_user_id IS NULL
-                 OR t.modified_user_id IN ({}))",
-                scope.consenting()
-            ),
-        },
+        RowRule::AuditLog if scope.hides() => format!(
+            "t.realm_id = {realm} AND (t.event_type IN (301, 302, 303) OR t.modified_user_id IS NULL
+             OR t.modified_user_id IN ({}))",
+            scope.consenting()
+        ),
+        RowRule::AuditLog => format!("t.realm_id = {realm}"),
         RowRule::DirectMessageGroups => format!(
             "t.id IN (SELECT type_id FROM zerver_recipient WHERE type = 3 AND id IN ({}))",
             scope.group_recipients()
@@ -364,6 +362,7 @@ fn condition(scope: &Scope<'_>, section: &RowList) -> String {
         ),
         // Which of them are exported, their ids tell.
         RowRule::Reactions => within("message_id", &format!("SELECT id FROM zerver_message WHERE realm_id = {realm}")),
+        RowRule::Clients if scope.schema.exporter.exports_all_clients => "true".to_owned(),
         RowRule::Clients => {
             let users = format!("{} INTERSECT ({})", scope.users(), scope.consenting());
             format!(
@@ -414,7 +413,7 @@ fn expression(
             }
         }
     };
-    let scrubbed = scope.kind != Kind::Full;
+    let scrubbed = scope.hides();
     match (&section.rows, field.key.as_str()) {
         (RowRule::Users | RowRule::MirrorDummies, key) if scrubbed => user(scope, table, field, key, column, facts),
         (RowRule::Subscriptions, key) if scrubbed => {

@@ -25,6 +25,8 @@ pub struct ExportSchema {
     pub cross_realm_bots: Vec<String>,
     /// Whether every user has a recipient of type 1; from Zulip 12.0 on conversations of two are groups like others.
     pub personal_recipients: bool,
+    /// What its exporter does, and others do not.
+    pub exporter: Exporter,
     /// Names of the bits of `zerver_usermessage.flags`, lowest first; `None` for those that are the server's own affair.
     pub user_message_flags: Vec<Option<String>>,
     /// The sections of each file, in the file's order.
@@ -33,6 +35,31 @@ pub struct ExportSchema {
     pub tables: BTreeMap<String, ExportTable>,
     /// The tables that are not exported, and why.
     pub left_out: BTreeMap<String, String>,
+}
+
+/// What the exporter of a release does, where releases differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent answers, not a state")]
+pub struct Exporter {
+    /// Users say by a setting of theirs whether their data may be exported, and what is of the others is hidden: their rows
+    /// are changed, and their groups of direct messages, subscriptions and lines of the audit log left out. Before, nothing
+    /// was hidden in any kind of export, and users consented by a reaction to a message.
+    pub hides_users: bool,
+    /// What belongs to users is exported also of those who only stand for their messages.
+    pub keeps_rows_of_dummies: bool,
+    /// All clients of the server are exported, whoever used them.
+    pub exports_all_clients: bool,
+    /// The originals of emoji are exported beside them.
+    pub exports_emoji_originals: bool,
+    /// An export has a row of its own in `zerver_realmexport`.
+    pub records_exports: bool,
+    /// Where the audit log says that there was an export without such a row.
+    pub audits_exports: bool,
+    /// `migration_status.json` tells the release; before, nothing did.
+    pub tells_migrations: bool,
+    /// Numbers of rows are in `stats.json`, not in `stats.txt`.
+    pub counts_in_json: bool,
 }
 
 /// Numbers of the app zerver's migrations.
@@ -259,6 +286,7 @@ struct Declaration {
     migrations: Migrations,
     cross_realm_bots: Vec<String>,
     personal_recipients: bool,
+    exporter: Exporter,
     user_message_flags: Vec<Option<String>>,
     files: Files,
     tables: BTreeMap<String, DeclaredTable>,
@@ -317,6 +345,7 @@ impl ExportSchema {
             migrations: declared.migrations,
             cross_realm_bots: declared.cross_realm_bots,
             personal_recipients: declared.personal_recipients,
+            exporter: declared.exporter,
             user_message_flags: declared.user_message_flags,
             files: declared.files,
             tables,

@@ -56,7 +56,7 @@ macro_rules! folder {
 }
 
 /// All of them, the oldest first.
-static RELEASES: [LazyLock<Result<Release, String>>; 1] = [folder!("10")];
+static RELEASES: [LazyLock<Result<Release, String>>; 2] = [folder!("9"), folder!("10")];
 
 impl Release {
     /// All that are known, the oldest first.

@@ -223,6 +223,11 @@ fn convert(conversion: &mut Value, export: &Value) {
         }
         lists.retain(|list, _| keys.contains_key(list.as_str()));
     }
+    // What has a column by now is no speciality of converters.
+    for (list, extra) in conversion.get_mut("extra").and_then(Value::as_object_mut).into_iter().flatten() {
+        let Some(extra) = extra.as_object_mut() else { continue };
+        extra.retain(|key, _| keys.get(list.as_str()).is_some_and(|known| !known.contains(key.as_str())));
+    }
 }
 
 /// The column that a declared field is read from; a list of ids has none.
