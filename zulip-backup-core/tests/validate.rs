@@ -70,6 +70,19 @@ fn the_export_of_an_older_zulip_is_refused() {
 }
 
 #[test]
+fn migrations_of_a_release_that_cannot_be_read_are_refused() {
+    let stage = Stage::with_sample(500);
+    let export = stage.of(Kind::Full);
+    for newest in ["0496_x", "0550_x", "0800_x"] {
+        let text = format!(r#"{{"migrations_by_app": {{"zerver": ["[X] {newest}"]}}, "zulip_version": "9.0"}}"#);
+        std::fs::write(export.join("migration_status.json"), text).unwrap();
+        let error = validate(&export, &ValidateOptions::default(), &Silent).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Incompatible);
+        assert!(error.to_string().contains("expected 10.x"), "{error}");
+    }
+}
+
+#[test]
 fn our_own_exports_are_sound() {
     let stage = Stage::with_sample(2500);
     for kind in KINDS {

@@ -83,7 +83,9 @@ pub(super) fn release_of(migrations: Option<&Migrations>) -> Result<&'static Rel
         if mark == "[ ]" { None } else { number(name.trim_start()) }
     });
     let newest = newest.max();
-    let release = Release::of_migration(newest)?;
+    let told = Release::of_migration(newest)?;
+    // Exports of releases that do not tell their migrations cannot be read yet: whoever wrote this file made it up.
+    let release = if told.export.exporter.tells_migrations { told } else { Release::latest()? };
     let (schema, expected) = (&release.export, &release.export.migrations);
     let Some(newest) = newest else { return Ok(release) };
     if newest >= expected.after && expected.before.is_none_or(|before| newest < before) {
