@@ -18,6 +18,8 @@ KILLS ?= 40
 WITH_POSTGRES = ZULIP_BACKUP_PG_BIN=$$(scripts/find-postgres); export ZULIP_BACKUP_PG_BIN;
 # Tests send signals to the command, and what a shell in the background ignores its children ignore too.
 SIGNALS := $(shell env --default-signal=INT true 2>/dev/null && echo env --default-signal=HUP,INT,QUIT,TERM)
+# What a Python installs a wheel of ours with, in place of an older one.
+INSTALL := -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps --no-index
 # Words for the demo, the benchmark and for pytest.
 ARGS ?=
 
@@ -56,8 +58,7 @@ test-wheel:
 	    --out "$$CARGO_TARGET_DIR/test-wheels"; \
 	$(CARGO) build --quiet --locked --package zulip-backup-cli; \
 	scripts/add-command-to-wheel "$$python" "$$CARGO_TARGET_DIR"/test-wheels/*.whl "$$CARGO_TARGET_DIR/debug/zulip-backup"; \
-	"$$python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps --no-index \
-	    "$$CARGO_TARGET_DIR"/test-wheels/*.whl; \
+	"$$python" $(INSTALL) "$$CARGO_TARGET_DIR"/test-wheels/*.whl; \
 	$(CARGO) build --quiet --locked --package zulip-backup-examples --bin sample-server
 
 .PHONY: test-python
@@ -76,8 +77,7 @@ test-django: test-wheel ## pytest on the newest Python, with Django's newest rel
 	    echo "Django's newest release is not tested with: it needs Python 3.12 or newer, and there is none here"; exit; \
 	fi; \
 	$(WITH_POSTGRES) python=$$(PYTHON=$$python scripts/python-tools django); set -x; \
-	"$$python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps --no-index \
-	    "$$CARGO_TARGET_DIR"/test-wheels/*.whl; \
+	"$$python" $(INSTALL) "$$CARGO_TARGET_DIR"/test-wheels/*.whl; \
 	cd zulip-backup-py; $(SIGNALS) "$$python" -m pytest -p no:cacheprovider $(ARGS)
 
 .PHONY: kill
@@ -96,8 +96,7 @@ demo: ## show the whole way of a sample server: back up, verify, restore
 .PHONY: bench
 bench: wheel ## measure, optimised; ARGS="…" for the benchmark
 	@$(WITH_POSTGRES) python=$$(scripts/python-tools bench); set -x; \
-	"$$python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps --no-index \
-	    "$$CARGO_TARGET_DIR"/wheels/*.whl; \
+	"$$python" $(INSTALL) "$$CARGO_TARGET_DIR"/wheels/*.whl; \
 	$(CARGO) build --locked --release --package zulip-backup-cli --package zulip-backup-benches; \
 	"$$CARGO_TARGET_DIR/release/bench" --python "$$python" $(ARGS)
 

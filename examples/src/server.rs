@@ -44,11 +44,11 @@ pub struct SampleServer {
 impl SampleServer {
     /// Fails when the Zulip version's tables are not known, or there are fewer than 100 messages.
     pub fn new(options: &SampleOptions) -> Result<Self, SampleError> {
-        let release = Release::for_version(&options.zulip_version)?;
-        if !std::ptr::eq(release, Release::latest()?) {
+        let release = Release::latest()?;
+        if !std::ptr::eq(Release::for_version(&options.zulip_version)?, release) {
             return Err(zulip_backup_core::Error::new(
                 zulip_backup_core::ErrorKind::Incompatible,
-                format!("sample servers are of Zulip {}, not {}", Release::latest()?.name, options.zulip_version),
+                format!("sample servers are of Zulip {}, not {}", release.name, options.zulip_version),
             )
             .into());
         }

@@ -35,7 +35,7 @@ pub struct ExportArgs {
     pub output: Option<Utf8PathBuf>,
     /// Put the archive where the server hands it out, and print the address: whoever knows it gets the export. Of --output the
     /// name alone counts
-    #[arg(long, conflicts_with_all = ["list"])]
+    #[arg(long, conflicts_with = "list")]
     pub upload: bool,
     /// Export public channels only
     #[arg(long, conflicts_with = "full_with_consent")]

@@ -99,7 +99,7 @@ impl ExportPlan {
         progress.message(&format!("snapshot taken at {}", snapshot.facts().taken_at));
         let nothing = Found::default();
         let scope = Scope {
-            schema: &self.release.export,
+            schema: &self.release().export,
             realm: self.realm_id,
             kind: self.kind,
             missing: &[],
@@ -204,7 +204,7 @@ impl ExportPlan {
             collector.whole("consented_user_ids.json", &text)?;
         }
         if exporter.tells_migrations {
-            let migrations = MigrationStatus::read(snapshot.leader(), self.release, &self.zulip_version)?;
+            let migrations = MigrationStatus::read(snapshot.leader(), self.release(), &self.zulip_version)?;
             collector.json("migration_status.json", &migrations)?;
         }
         Ok(())

@@ -56,8 +56,6 @@ pub struct ExportPlan {
     /// What was noticed.
     pub findings: Vec<Finding>,
     #[serde(skip)]
-    pub(super) release: &'static Release,
-    #[serde(skip)]
     pub(super) handout: Option<Handout>,
     #[serde(skip)]
     pub(super) uploads: Box<dyn Uploads>,
@@ -93,7 +91,6 @@ pub struct PlannedUser {
 pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
     let connection = site.database()?.value.clone();
     let mut client = realm::connect(site, APPLICATION)?;
-    let release = Release::of_database(&mut client)?;
     let realm = options.realm.as_deref().map(|realm| realm::find(&mut client, realm)).transpose()?;
     let user =
         options.user.as_deref().map(|email| person::find_user(&mut client, email, realm.as_ref())).transpose()?;
@@ -107,7 +104,8 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
     if options.deactivate && deactivated {
         return Err(realm::already());
     }
-    let mut differences = differences(&mut client, release, options.allow_unknown)?;
+    let mut differences = differences(&mut client, options.allow_unknown)?;
+    let release = differences.release;
     if options.kind == Kind::FullWithConsent && !release.export.exporter.hides_users {
         let message = format!("users of Zulip {} cannot say by a setting whether they consent", release.name);
         return Err(Error::new(ErrorKind::Incompatible, message)
@@ -166,7 +164,6 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
             UploadsBackend::S3(s3) => s3.uploads_bucket.clone().into(),
         },
         deactivate,
-        release,
         url: handout.as_ref().map(Handout::url),
         handout,
         format,
@@ -193,8 +190,8 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
 }
 
 /// What the database has otherwise than its release: warnings, where the caller has allowed it.
-fn differences(client: &mut postgres::Client, release: &Release, allow_unknown: bool) -> Result<LiveDifferences> {
-    let mut differences = compare_live(client, release)?;
+fn differences(client: &mut postgres::Client, allow_unknown: bool) -> Result<LiveDifferences> {
+    let mut differences = compare_live(client)?;
     if differences.findings.iter().any(|finding| finding.severity == Severity::Error) {
         if !allow_unknown {
             return Err(Error::new(
@@ -303,6 +300,11 @@ fn estimate(client: &mut postgres::Client, realm: i64) -> Result<u64> {
 }
 
 impl ExportPlan {
+    /// The server's release.
+    pub(super) fn release(&self) -> &'static Release {
+        self.differences.release
+    }
+
     /// Names this process in the server's list of connections.
     pub(super) fn application(&self) -> String {
         format!("{APPLICATION} of realm {}", self.realm_id)

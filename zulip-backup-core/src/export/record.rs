@@ -23,7 +23,7 @@ pub(super) struct Record {
 impl Record {
     /// Says that an export begins, as far as its release has a place for that.
     pub(super) fn begin(client: &mut Client, plan: &ExportPlan) -> Result<Option<Self>> {
-        let exporter = plan.release.export.exporter;
+        let exporter = plan.release().export.exporter;
         match (exporter.records_exports, exporter.audits_exports) {
             (true, _) => Self::begin_own_row(client, plan).map(Some),
             (false, true) => Self::begin_line(client, plan).map(Some),

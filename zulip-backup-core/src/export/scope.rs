@@ -68,7 +68,7 @@ impl Scope<'_> {
         }
     }
 
-    /// What becomes of those who do not consent: nothing in exports of releases that hide nobody.
+    /// Whether what is of those who do not consent is hidden.
     pub(super) fn hides(&self) -> bool {
         self.schema.exporter.hides_users && self.kind != Kind::Full
     }
@@ -81,12 +81,11 @@ impl Scope<'_> {
     /// Whether the user `u` becomes one who only stands for messages, as an SQL condition.
     pub(super) fn becomes_dummy(&self, u: &str) -> String {
         match self.kind {
-            _ if !self.hides() => format!("{u}.is_mirror_dummy"),
-            Kind::Full => format!("{u}.is_mirror_dummy"),
-            Kind::FullWithConsent => {
+            Kind::FullWithConsent if self.hides() => {
                 format!("({u}.is_mirror_dummy OR {u}.is_active AND {u}.id NOT IN ({}))", self.consenting())
             }
-            Kind::Public => format!("({u}.is_mirror_dummy OR {u}.email_address_visibility = 4)"),
+            Kind::Public if self.hides() => format!("({u}.is_mirror_dummy OR {u}.email_address_visibility = 4)"),
+            _ => format!("{u}.is_mirror_dummy"),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::import::plan::RealmRow;
 use crate::import::{ImportOptions, collisions, shared, version};
 use crate::package::Package;
 use crate::postgres::{column, error};
-use crate::schema::{ExportSchema, Release, compare_live};
+use crate::schema::{ExportSchema, LiveDifferences, compare_live};
 use crate::site::Site;
 use crate::validate::{Examined, Migrations};
 use crate::{Error, ErrorKind, Finding, Result, Secret, Severity};
@@ -90,8 +90,8 @@ pub(super) fn look(
     if let Err(error) = site.refuse_during_upgrade() {
         reasons.of_server([Finding::error("upgrade-in-progress", site.deployment_dir().as_str(), error.chain())]);
     }
-    let release = Release::of_database(client)?;
-    reasons.of_versions(compare_live(client, release)?.findings);
+    let LiveDifferences { release, findings, .. } = compare_live(client)?;
+    reasons.of_versions(findings);
     // Where there are none, the check has said so.
     if let Some(migrations) = known.migrations {
         reasons.of_versions(version::compare(client, release, migrations, &site.version()?.version)?.list);

@@ -72,6 +72,18 @@ pub struct Migrations {
     pub before: Option<u32>,
 }
 
+impl Migrations {
+    /// Whether the version is told by this newest migration.
+    pub(crate) fn have(&self, newest: u32) -> bool {
+        newest >= self.after && self.before.is_none_or(|before| newest < before)
+    }
+}
+
+/// The number that a migration's name begins with: 697 of `0697_empty_topic_name`.
+pub(crate) fn migration_number(name: &str) -> Option<u32> {
+    name.get(..4)?.parse().ok()
+}
+
 /// The files with rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -312,6 +324,11 @@ enum DeclaredField {
     Many { key: String, ids: DeclaredIds },
 }
 
+/// The two of `"key=column"`, or the one that is both.
+pub(super) fn key_and_column(text: &str) -> (&str, &str) {
+    text.split_once('=').unwrap_or((text, text))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DeclaredIds {
@@ -370,10 +387,10 @@ impl ExportSchema {
 impl DeclaredField {
     fn resolve(self, table: &Table, catalog: &Catalog) -> Result<Field, String> {
         let (key, column, encoding) = match self {
-            Self::Plain(text) => match text.split_once('=') {
-                Some((key, column)) => (key.to_owned(), column.to_owned(), None),
-                None => (text.clone(), text, None),
-            },
+            Self::Plain(text) => {
+                let (key, column) = key_and_column(&text);
+                (key.to_owned(), column.to_owned(), None)
+            }
             Self::Encoded { key, encoding } => (key.clone(), key, Some(encoding)),
             Self::Many { key, ids } => {
                 let pairs = catalog.table(&ids.table).map_err(|error| error.to_string())?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use postgres::Client;
 
 use crate::postgres::{applied_migrations, column, error};
-use crate::schema::{ExportSchema, Migrations, Release, Source};
+use crate::schema::{ExportSchema, Migrations, Release, Source, migration_number};
 use crate::{Finding, Result};
 
 const COLUMNS: &str = "
@@ -15,8 +15,10 @@ const COLUMNS: &str = "
       AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'zerver_realm'::regclass)";
 
 /// What a live database has otherwise than a declaration says.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct LiveDifferences {
+    /// The release it is compared with.
+    pub release: &'static Release,
     /// All of it: errors where an export would lose or mistake something.
     pub findings: Vec<Finding>,
     /// Tables that are not there.
@@ -57,31 +59,20 @@ impl LiveDifferences {
     }
 }
 
-impl Release {
-    /// The release that a live database's migrations tell; the nearest one, where none has exactly those.
-    ///
-    /// # Errors
-    /// What the database answers.
-    pub fn of_database(client: &mut Client) -> Result<&'static Self> {
-        Self::of_migration(newest_migration(&applied_migrations(client)?))
-    }
-}
-
-/// The number of the newest migration of Zulip's app zerver.
-pub(crate) fn newest_migration(applied: &[(String, String)]) -> Option<u32> {
-    newest(applied).map(|(number, _)| number)
-}
-
-fn newest(applied: &[(String, String)]) -> Option<(u32, &str)> {
+/// The newest migration of Zulip's app zerver: its number and its name.
+pub(super) fn newest(applied: &[(String, String)]) -> Option<(u32, &str)> {
     let of_zerver = applied.iter().filter(|(app, _)| app == "zerver");
-    of_zerver.filter_map(|(_, name)| Some((name.get(..4)?.parse().ok()?, name.as_str()))).max()
+    of_zerver.filter_map(|(_, name)| Some((migration_number(name)?, name.as_str()))).max()
 }
 
-/// Compares the tables of `client`'s database, which finds them by their names, with those of a release.
+/// Compares the tables of `client`'s database, which finds them by their names, with those of the release that its
+/// migrations tell; of the nearest one, where none has exactly those.
 ///
 /// # Errors
 /// What the database answers.
-pub fn compare_live(client: &mut Client, release: &Release) -> Result<LiveDifferences> {
+pub fn compare_live(client: &mut Client) -> Result<LiveDifferences> {
+    let applied = applied_migrations(client)?;
+    let release = Release::of_migration(newest(&applied).map(|(number, _)| number))?;
     let (schema, catalog) = (&release.export, &release.catalog);
     let failed = |failure| error("read the columns of Zulip's tables", failure);
     let mut live: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
@@ -89,8 +80,10 @@ pub fn compare_live(client: &mut Client, release: &Release) -> Result<LiveDiffer
         live.entry(column(&row, 0)?).or_default().insert(column(&row, 1)?, column(&row, 2)?);
     }
     let mut differences = LiveDifferences {
-        findings: migrations(&applied_migrations(client)?, schema).into_iter().collect(),
-        ..LiveDifferences::default()
+        release,
+        findings: migrations(&applied, schema).into_iter().collect(),
+        missing_tables: BTreeSet::new(),
+        columns: BTreeMap::new(),
     };
     for (table, exported) in &schema.tables {
         let Some(columns) = live.get(table) else {
@@ -129,11 +122,12 @@ pub fn compare_live(client: &mut Client, release: &Release) -> Result<LiveDiffer
 /// The version is told by the newest migration of Zulip's app zerver.
 fn migrations(applied: &[(String, String)], schema: &ExportSchema) -> Option<Finding> {
     let (found, name) = newest(applied)?;
-    let Migrations { after, before } = schema.migrations;
-    let expected = match before {
-        _ if found < after => format!("{after:04} or a later one"),
-        Some(before) if found >= before => format!("one before {before:04}"),
-        _ => return None,
+    if schema.migrations.have(found) {
+        return None;
+    }
+    let expected = match schema.migrations {
+        Migrations { before: Some(before), .. } if found >= before => format!("one before {before:04}"),
+        Migrations { after, .. } => format!("{after:04} or a later one"),
     };
     let versions = schema.zulip_versions.join(", ");
     let message = format!("is the newest migration, expected {expected}: the tables are known of Zulip {versions}");

@@ -15,7 +15,8 @@ const COLUMNS: &str = "
             WHERE p.refobjid = c.oid AND p.refobjsubid = a.attnum AND p.deptype IN ('a', 'i') LIMIT 1)
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-    WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1::text) AND c.relkind IN ('r', 'p') ORDER BY c.relname, a.attnum";
+    WHERE c.relnamespace = quote_ident($1::text)::regnamespace AND c.relkind IN ('r', 'p')
+    ORDER BY c.relname, a.attnum";
 
 const CONSTRAINTS: &str = "
     SELECT c.relname::text, k.conname::text, k.contype::text, k.condeferrable AND k.condeferred,
@@ -25,12 +26,13 @@ const CONSTRAINTS: &str = "
            ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY u (number, place)
                  JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.number ORDER BY u.place)
     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid LEFT JOIN pg_class r ON r.oid = k.confrelid
-    WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1::text) AND k.contype IN ('p', 'u', 'c', 'f') ORDER BY c.relname, k.conname";
+    WHERE c.relnamespace = quote_ident($1::text)::regnamespace AND k.contype IN ('p', 'u', 'c', 'f')
+    ORDER BY c.relname, k.conname";
 
 const INDEXES: &str = "
     SELECT c.relname::text, i.relname::text, x.indisunique, split_part(pg_get_indexdef(i.oid), ' USING ', 2)
     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class c ON c.oid = x.indrelid
-    WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1::text) AND NOT EXISTS (
+    WHERE c.relnamespace = quote_ident($1::text)::regnamespace AND NOT EXISTS (
         SELECT FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype IN ('p', 'u'))
     ORDER BY c.relname, i.relname";
 
@@ -38,7 +40,8 @@ const STATISTICS: &str = "
     SELECT s.stxname::text, c.relname::text,
            ARRAY(SELECT a.attname::text FROM unnest(s.stxkeys) WITH ORDINALITY u (number, place)
                  JOIN pg_attribute a ON a.attrelid = s.stxrelid AND a.attnum = u.number ORDER BY u.place)
-    FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1::text) ORDER BY s.stxname";
+    FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid
+    WHERE c.relnamespace = quote_ident($1::text)::regnamespace ORDER BY s.stxname";
 
 impl Catalog {
     /// The tables of a live database.
@@ -120,7 +123,6 @@ fn column_of(row: &Row, table: &str) -> Result<Column> {
 fn constrain(table: &mut Table, row: &Row) -> Result<()> {
     let (name, kind): (String, String) = (column(row, 1)?, column(row, 2)?);
     let columns: Vec<String> = column(row, 6)?;
-    let strange = |what: &str| Error::new(ErrorKind::Incompatible, format!("{name} of {} {what}", table.name));
     match kind.as_str() {
         "p" => {
             table.primary_key = columns;
@@ -131,7 +133,8 @@ fn constrain(table: &mut Table, row: &Row) -> Result<()> {
         _ => {
             let references: Vec<String> = column(row, 7)?;
             let ([of], [to]) = (columns.as_slice(), references.as_slice()) else {
-                return Err(strange("is a foreign key of several columns"));
+                let message = format!("{name} of {} is a foreign key of several columns", table.name);
+                return Err(Error::new(ErrorKind::Incompatible, message));
             };
             table.foreign_keys.push(ForeignKey {
                 column: of.clone(),

@@ -81,11 +81,10 @@ impl Release {
     /// # Errors
     /// `Incompatible` for a version whose tables are not known here.
     pub fn for_version(version: &str) -> Result<&'static Self> {
-        let releases = Self::all()?;
-        if let Some(release) = releases.iter().find(|release| release.export.is_of(version)) {
+        if let Some(release) = Self::newest_with(|export| export.is_of(version))? {
             return Ok(release);
         }
-        let names: Vec<&str> = releases.iter().map(|release| release.name).collect();
+        let names: Vec<&str> = Self::all()?.iter().map(|release| release.name).collect();
         let message = format!("the tables of Zulip {version:?} are not known, only those of {}", names.join(", "));
         Err(Error::new(ErrorKind::Incompatible, message)
             .with_hint("use a release of this program that knows that Zulip version"))
@@ -98,11 +97,17 @@ impl Release {
     /// As [`all`](Self::all).
     pub fn of_migration(newest: Option<u32>) -> Result<&'static Self> {
         let Some(newest) = newest else { return Self::latest() };
-        let mut releases = Self::all()?.into_iter().rev();
-        match releases.find(|release| release.export.migrations.after <= newest) {
+        match Self::newest_with(|export| export.migrations.after <= newest)? {
             Some(release) => Ok(release),
             None => Self::read_before(&RELEASES[0]),
         }
+    }
+
+    /// The newest release with such exports. Only what is newer is parsed for it: most servers are of the newest.
+    fn newest_with(is: impl Fn(&ExportSchema) -> bool) -> Result<Option<&'static Self>> {
+        let newest_first = RELEASES.iter().rev().map(Self::read_before);
+        let mut found = newest_first.filter(|release| release.as_ref().map_or(true, |release| is(&release.export)));
+        found.next().transpose()
     }
 
     fn read_before(release: &'static LazyLock<Result<Self, String>>) -> Result<&'static Self> {

@@ -8,9 +8,13 @@ use postgres::Client;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::fs::{self, WorkDir};
 use crate::postgres::applied_migrations;
-use crate::schema::{Catalog, Release, Table, json_text, newest_migration};
-use crate::{Error, ErrorKind, Finding, Result, fs};
+use crate::schema::export::key_and_column;
+use crate::schema::live::newest;
+use crate::schema::text::json_text;
+use crate::schema::{Catalog, Release, Table};
+use crate::{Error, ErrorKind, Finding, Result};
 
 /// What stands where somebody has to decide. No folder that is built in has it.
 pub(crate) const UNDECIDED: &str = "UNDECIDED";
@@ -34,7 +38,7 @@ impl Skeleton {
     /// Those of [`Catalog::read`].
     pub fn read(client: &mut Client) -> Result<Self> {
         let applied = applied_migrations(client)?;
-        let newest = newest_migration(&applied);
+        let newest = newest(&applied).map(|(number, _)| number);
         let nearest = Release::of_migration(newest)?;
         let catalog = Catalog::read(client)?;
         let mut after = After { catalog: &catalog, findings: Vec::new() };
@@ -63,9 +67,7 @@ impl Skeleton {
         let files = written.collect::<Result<_, _>>().map_err(wrong)?;
         Ok(Self { nearest: nearest.name, files, findings })
     }
-}
 
-impl Skeleton {
     /// Writes the files into a directory that is made for them. Complete, or not there.
     ///
     /// # Errors
@@ -76,16 +78,13 @@ impl Skeleton {
                 .with_path(directory)
                 .with_hint("name a directory that is not there yet"));
         }
-        let made = fs::private_temp_dir(fs::parent(directory), ".zulip-backup-schema-")?;
-        let written = self
-            .files
-            .iter()
-            .try_for_each(|(name, text)| fs::write_new(&made.join(name), &mut text.as_bytes(), None).map(drop));
-        let written = written.and_then(|()| fs::sync_directory(&made)).and_then(|()| fs::move_new(&made, directory));
-        if written.is_err() {
-            let _ = fs::remove_tree(&made);
+        let work = WorkDir::create(fs::parent(directory), ".zulip-backup-schema-", "schema")?;
+        let made = work.directory("schema")?;
+        for (name, text) in &self.files {
+            fs::write_new(&made.join(name), &mut text.as_bytes(), None)?;
         }
-        written
+        fs::sync_directory(&made)?;
+        fs::move_new(&made, directory)
     }
 }
 
@@ -117,7 +116,7 @@ impl After<'_> {
         self.catalog.table(table).is_ok_and(|table| table.column(column).is_some())
     }
 
-    fn gone(&mut self, code: &str, object: String, message: &str) {
+    fn noticed(&mut self, code: &str, object: impl Into<String>, message: &str) {
         self.findings.push(Finding::warning(code, object, message));
     }
 
@@ -130,7 +129,7 @@ impl After<'_> {
                 match self.catalog.table(name) {
                     Ok(live) => self.fields(live, table),
                     Err(_) => {
-                        self.gone("table-gone", name.clone(), "is exported by the nearest release, and not there");
+                        self.noticed("table-gone", name.clone(), "is exported by the nearest release, and not there");
                     }
                 }
                 self.catalog.table(name).is_ok()
@@ -150,7 +149,7 @@ impl After<'_> {
             for table in self.catalog.tables.iter().filter(|table| !known.contains(&table.name)) {
                 left_out.insert(table.name.clone(), UNDECIDED.into());
                 let message = "is a table that the nearest release has not: is it exported, and if not, why?";
-                self.findings.push(Finding::warning("table-new", &table.name, message));
+                self.noticed("table-new", &table.name, message);
             }
         }
     }
@@ -171,7 +170,7 @@ impl After<'_> {
             let there = live.column(column).is_some();
             if !there {
                 let object = format!("{}.{column}", live.name);
-                self.gone("column-gone", object, "is exported by the nearest release, and not there");
+                self.noticed("column-gone", object, "is exported by the nearest release, and not there");
             }
             there
         });
@@ -179,7 +178,7 @@ impl After<'_> {
             let key = live.foreign_key(&column.name).and_then(|_| column.name.strip_suffix("_id"));
             fields.push(key.map_or_else(|| column.name.clone(), |key| format!("{key}={}", column.name)).into());
             let message = "is a column that the nearest release has not: its place among the keys is to be found out";
-            self.findings.push(Finding::warning("column-new", format!("{}.{}", live.name, column.name), message));
+            self.noticed("column-new", format!("{}.{}", live.name, column.name), message);
         }
     }
 
@@ -233,7 +232,7 @@ fn convert(conversion: &mut Value, export: &Value) {
 /// The column that a declared field is read from; a list of ids has none.
 fn column_of(field: &Value) -> Option<&str> {
     match field {
-        Value::String(text) => Some(text.split_once('=').map_or(text, |(_, column)| column)),
+        Value::String(text) => Some(key_and_column(text).1),
         field if field.get("ids").is_some() => None,
         field => field["key"].as_str(),
     }
@@ -241,7 +240,7 @@ fn column_of(field: &Value) -> Option<&str> {
 
 fn key_of(field: &Value) -> Option<&str> {
     match field {
-        Value::String(text) => Some(text.split_once('=').map_or(text, |(key, _)| key)),
+        Value::String(text) => Some(key_and_column(text).0),
         field => field["key"].as_str(),
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::package::{Kind, Package};
 use crate::rows::Strict;
-use crate::schema::Release;
+use crate::schema::{Release, migration_number};
 use crate::{Error, ErrorKind, Finding, Findings, Result};
 
 /// The longest such file that is read.
@@ -76,11 +76,10 @@ fn parse<T: serde::de::DeserializeOwned>(name: &str, bytes: &[u8], findings: &mu
 /// # Errors
 /// `Incompatible` for an export of a Zulip version that is not known here.
 pub(super) fn release_of(migrations: Option<&Migrations>) -> Result<&'static Release> {
-    let number = |name: &str| name.get(..4).and_then(|digits| digits.parse::<u32>().ok());
     let applied = migrations.and_then(|migrations| migrations.migrations_by_app.get("zerver")).into_iter().flatten();
     let newest = applied.filter_map(|line| {
         let (mark, name) = line.trim_start().split_at_checked(3)?;
-        if mark == "[ ]" { None } else { number(name.trim_start()) }
+        if mark == "[ ]" { None } else { migration_number(name.trim_start()) }
     });
     let newest = newest.max();
     let told = Release::of_migration(newest)?;
@@ -88,7 +87,7 @@ pub(super) fn release_of(migrations: Option<&Migrations>) -> Result<&'static Rel
     let release = if told.export.exporter.tells_migrations { told } else { Release::latest()? };
     let (schema, expected) = (&release.export, &release.export.migrations);
     let Some(newest) = newest else { return Ok(release) };
-    if newest >= expected.after && expected.before.is_none_or(|before| newest < before) {
+    if expected.have(newest) {
         return Ok(release);
     }
     let version = migrations.and_then(|migrations| migrations.zulip_version.as_deref()).unwrap_or("another version");

@@ -164,9 +164,9 @@ def key_of(field: dataclasses.Field[Any]) -> str:
 
 def _meant(hint: Any, meant: Mapping[Any, Any]) -> Any:
     """A type whose variables are known now."""
-    unknown = getattr(hint, "__parameters__", ())
     if isinstance(hint, TypeVar):
         return meant[hint]
+    unknown = getattr(hint, "__parameters__", ())
     return hint[tuple(meant[one] for one in unknown)] if unknown else hint
 
 

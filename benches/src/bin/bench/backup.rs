@@ -6,7 +6,7 @@ use camino::Utf8Path;
 use zulip_backup_examples::SampleHost;
 
 use crate::host::settle;
-use crate::measure::{Measured, run};
+use crate::measure::{Measured, best_of, run};
 use crate::table::{Goal, Table};
 use crate::{Result, mebibytes, ratio, upstream};
 
@@ -48,11 +48,7 @@ pub(crate) fn measure(
     let verify = run(Command::new(tool).args(["verify", "--full", "--no-progress", "-q", gzip.as_str()]), &[0])?;
     table.add("verify --full", &verify, None);
     table.goal(Goal::at_most("verify --full vs gzip -t, wall", verify.wall / gunzip.wall, 0.5));
-    let mut inspect = run(Command::new(tool).args(["inspect", "--json", gzip.as_str()]), &[0])?;
-    for _ in 0..4 {
-        let again = run(Command::new(tool).args(["inspect", "--json", gzip.as_str()]), &[0])?;
-        inspect.wall = inspect.wall.min(again.wall);
-    }
+    let inspect = best_of(5, || run(Command::new(tool).args(["inspect", "--json", gzip.as_str()]), &[0]))?;
     table.add("inspect, best of 5", &inspect, None);
     table.goal(Goal::at_most("inspect, in ms", inspect.wall * 1000.0, 50.0));
     settle(server)?;

@@ -5,7 +5,7 @@ use std::process::Command;
 use camino::Utf8Path;
 use zulip_backup_examples::SampleHost;
 
-use crate::measure::{Measured, run};
+use crate::measure::{Measured, best_of, run};
 use crate::table::{Goal, Table};
 use crate::{Result, backup, export, host};
 
@@ -44,16 +44,8 @@ pub(crate) fn measure(
     export::export(tool, server, realm, &directory)?;
     let realm = realm.to_string();
     host::flush()?;
-    let mut start = None;
-    for _ in 0..16 {
-        start = Some(Measured::best(
-            start,
-            run(Command::new(python).args(["-c", "import zulip_backup as z; z.verify"]), &[0])?,
-        ));
-    }
-    if let Some(start) = start {
-        table.add("Python's own start, and loading the package, best of 16", &start, None);
-    }
+    let start = best_of(16, || run(Command::new(python).args(["-c", "import zulip_backup as z; z.verify"]), &[0]))?;
+    table.add("Python's own start, and loading the package, best of 16", &start, None);
     let verbs = [
         Verb { name: "create", from: "-", output: Some("again.tar.zst"), words: vec![], rounds: 4 },
         Verb { name: "verify", from: archive.as_str(), output: None, words: vec!["--full"], rounds: 16 },
