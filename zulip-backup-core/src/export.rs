@@ -19,6 +19,7 @@
 //! ```
 
 mod collect;
+mod consent;
 mod destination;
 mod execute;
 mod files;
@@ -38,6 +39,7 @@ mod select;
 mod subject;
 mod work;
 
+pub use consent::Consent;
 pub use options::{ExportOptions, Format};
 pub use plan::{ExportPlan, PlannedUser, plan};
 pub use report::ExportReport;

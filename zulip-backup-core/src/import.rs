@@ -38,6 +38,7 @@ mod not_kept;
 mod options;
 mod plan;
 mod reasons;
+mod recipients;
 mod render;
 mod report;
 mod reserve;

@@ -5,6 +5,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use crate::{Error, ErrorKind, Result};
 
 const ALPHANUMERIC: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
 const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// So many letters and digits: keys and passwords.
@@ -15,6 +16,11 @@ pub(crate) fn alphanumeric(length: usize) -> Result<String> {
 /// So many characters of addresses, 6 bits each: what `secrets.token_urlsafe` gives.
 pub(crate) fn url_safe(length: usize) -> Result<String> {
     text(URL_SAFE, length)
+}
+
+/// So many hexadecimal digits.
+pub(crate) fn hexadecimal(length: usize) -> Result<String> {
+    text(HEXADECIMAL, length)
 }
 
 /// A number below 256.

@@ -34,7 +34,9 @@ pub use ddl::{Ddl, Section, Statement};
 pub(crate) use defaults::{Defaults, InternalBot};
 pub use describe::Description;
 pub(crate) use export::migration_number;
-pub use export::{Encoding, ExportSchema, ExportTable, Exporter, Field, Files, Migrations, RowList, RowRule, Source};
+pub use export::{
+    Encoding, ExportSchema, ExportTable, Exporter, Field, Files, Importer, Migrations, RowList, RowRule, Source,
+};
 pub(crate) use home::home;
 pub(crate) use live::LiveColumn;
 pub use live::{LiveDifferences, compare_live};

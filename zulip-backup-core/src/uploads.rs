@@ -10,6 +10,8 @@ use std::io::Read;
 pub use local::LocalFiles;
 pub use staging::{ReadSeek, Staging};
 
+use sha1::{Digest as _, Sha1};
+
 use crate::codec::Digest;
 use crate::site::UploadsBackend;
 use crate::{Error, ErrorKind, Result, Secret};
@@ -127,9 +129,14 @@ impl Content {
 pub(crate) struct AvatarName(pub(crate) [u8; 20]);
 
 impl AvatarName {
-    /// The secret must not get into a statement, which a server may write down: names are made here.
-    pub(crate) fn new(user: i64, version: i64, salt: &Secret) -> Self {
-        let Digest(hash) = Digest::of(format!("{user}:{version}:{}", salt.expose()).as_bytes());
+    /// Of a user's avatar, and of its version in releases whose names depend on it. The secret must not get into a
+    /// statement, which a server may write down: names are made here.
+    pub(crate) fn new(user: i64, version: Option<i64>, salt: &Secret) -> Self {
+        let salt = salt.expose();
+        let Some(version) = version else {
+            return Self(Sha1::digest(format!("{user}{salt}")).into());
+        };
+        let Digest(hash) = Digest::of(format!("{user}:{version}:{salt}").as_bytes());
         let mut first = [0; 20];
         first.copy_from_slice(&hash[..20]);
         Self(first)

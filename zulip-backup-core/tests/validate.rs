@@ -62,14 +62,6 @@ fn the_export_of_a_single_user_is_that_users_alone() {
 }
 
 #[test]
-fn the_export_of_an_older_zulip_is_refused() {
-    let Some(tarball) = golden("9.0/golden-export-zulip") else { return };
-    let error = validate(&tarball, &ValidateOptions::default(), &Silent).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Incompatible);
-    assert!(error.to_string().contains("before 10"), "{error}");
-}
-
-#[test]
 fn migrations_of_a_release_that_cannot_be_read_are_refused() {
     let stage = Stage::with_sample(500);
     let export = stage.of(Kind::Full);

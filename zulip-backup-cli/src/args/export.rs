@@ -43,6 +43,9 @@ pub struct ExportArgs {
     /// Export private data of those users only who consent
     #[arg(long, alias = "export-full-with-consent")]
     pub full_with_consent: bool,
+    /// The message by whose reactions (outbox tray) users consented, on Zulip before 10; private data of theirs only
+    #[arg(long, value_name = "ID", conflicts_with_all = ["public_only", "full_with_consent"])]
+    pub consent_message_id: Option<i64>,
     /// Deactivate the organisation before; an export that fails activates it again
     #[arg(long, alias = "deactivate-realm", conflicts_with = "list")]
     pub deactivate: bool,
@@ -90,6 +93,7 @@ impl From<&ExportArgs> for ExportOptions {
                 (_, true) => Kind::FullWithConsent,
                 _ => Kind::Full,
             },
+            consent_message: args.consent_message_id,
             compat: match args.compat {
                 CompatArg::Fixed => Compat::Fixed,
                 CompatArg::Strict => Compat::Strict,

@@ -25,6 +25,9 @@ pub struct ValidateArgs {
     /// Whose data it may hold [default: what the export says]
     #[arg(long, value_name = "KIND")]
     pub kind: Option<KindArg>,
+    /// The message by whose reactions users consented: an export of Zulip before 10 does not say
+    #[arg(long, value_name = "ID", conflicts_with = "kind")]
+    pub consent_message_id: Option<i64>,
     /// How many threads [default: the machine's processors]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,

@@ -12,6 +12,7 @@ pub fn run(session: Session, args: &ValidateArgs) -> Result<Exit> {
     let Session { console, progress, .. } = session;
     let mut options = ValidateOptions::default().jobs(args.jobs.map_or(0, usize::from));
     options.kind = args.kind.map(Into::into);
+    options.consent_message = args.consent_message_id;
     let report = validate::validate(&args.export, &options, &*progress)?;
     drop(progress);
     console.product(&report)?;

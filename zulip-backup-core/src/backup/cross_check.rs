@@ -9,6 +9,7 @@ use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator;
 
 use crate::postgres::{column, error};
+use crate::schema::Release;
 use crate::uploads::AvatarName;
 use crate::{Error, ErrorKind, Finding, Result, Secret};
 
@@ -219,11 +220,13 @@ fn avatars(client: &mut Client, schema: &str, salt: &Secret, images: &mut Vec<Ex
          FROM {schema}.zerver_userprofile u JOIN {schema}.zerver_realm r ON r.id = u.realm_id
          WHERE u.avatar_source = 'U'"
     );
+    // The tables do not say it.
+    let versions = Release::of_database(client)?.export.exporter.versions_avatars;
     let mut rows = client.query_raw(statement.as_str(), std::iter::empty::<i32>()).map_err(failed)?;
     while let Some(row) = rows.next().map_err(failed)? {
         let (user, realm, version): (i32, i32, i32) = (column(&row, 0)?, column(&row, 1)?, column(&row, 2)?);
         let required: bool = column(&row, 3)?;
-        let name = AvatarName::new(user.into(), version.into(), salt);
+        let name = AvatarName::new(user.into(), versions.then(|| version.into()), salt);
         images.extend(group(
             &format!("avatars/{realm}"),
             &format!("user {user}"),

@@ -72,7 +72,7 @@ impl Index {
             "consented_user_ids.json" => index.consented = Some(parse(name, content)?),
             "migration_status.json" => index.migrations = Some(parse(name, content)?),
             // It counts the rows, which are compared themselves.
-            "stats.json" => {}
+            "stats.json" | "stats.txt" => {}
             _ => match list_file(name) {
                 Some(group) => index.rows(name, group, content)?,
                 None => match name.strip_suffix("/records.json").filter(|directory| !directory.contains('/')) {

@@ -30,6 +30,7 @@ use crate::diff::report::{DiffReport, Difference, LeftOut};
 use crate::ids::Of;
 use crate::package::{Layout, Package};
 use crate::schema::Release;
+use crate::validate::release_of;
 use crate::{Error, ErrorKind, Progress, Result};
 
 /// Adds to `report` what differs, with at most `limit` names of each difference.
@@ -40,11 +41,11 @@ pub(super) fn compare(
     report: &mut DiffReport,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let plans = Plan::all(&Release::latest()?.export);
     let [a, b] = learn::learn(packages, jobs, progress)?;
     for package in packages {
         organisation(package)?;
     }
+    let plans = Plan::all(&one_release(packages)?.export);
     let names = [&a, &b].map(|known| Names { numbers: &known.numbers, realm: known.realm, paths: &known.paths });
     let sides = [Side::new(&a, &names[0]), Side::new(&b, &names[1])];
     let [side_a, side_b] = &sides;
@@ -92,6 +93,17 @@ fn organisation(package: &Package) -> Result<()> {
     }
     let message = format!("{} is of a single user, and nothing imports those", package.path());
     Err(Error::new(ErrorKind::Usage, message).with_path(package.path()).with_hint("leave --renumbered out"))
+}
+
+/// The release of both, whose rows are alike only where it is one.
+fn one_release(packages: [&Package; 2]) -> Result<&'static Release> {
+    let [a, b] = [release_of(packages[0])?, release_of(packages[1])?];
+    if a.name == b.name {
+        return Ok(a);
+    }
+    let [path_a, path_b] = packages.map(Package::path);
+    let message = format!("{path_a} is of Zulip {}, {path_b} of Zulip {}: no import lies between them", a.name, b.name);
+    Err(Error::new(ErrorKind::Incompatible, message).with_path(path_b))
 }
 
 /// Who consents, by the ids of each.

@@ -102,6 +102,7 @@ impl<'a> Collector<'a> {
             realm_id: plan.realm_id,
             realm: plan.realm.clone(),
             kind: plan.kind,
+            consent_message_id: plan.consent.as_ref().map(|consent| consent.message_id),
             compat: plan.compat,
             zulip_version: plan.zulip_version.clone(),
             rows: self.stats.rows.clone(),

@@ -102,6 +102,7 @@ impl ExportPlan {
             schema: &self.release().export,
             realm: self.realm_id,
             kind: self.kind,
+            consent_message: self.consent.as_ref().map(|consent| consent.message_id),
             missing: &[],
             subject: self.user.as_ref().map(|user| user.id),
             found: &nothing,
@@ -191,7 +192,7 @@ impl ExportPlan {
         } else {
             collector.whole("stats.txt", stats.text(&self.unpacked()).as_bytes())?;
         }
-        if self.kind == Kind::FullWithConsent {
+        if self.kind == Kind::FullWithConsent && exporter.hides_users {
             let mut consenting: Vec<i64> = Vec::new();
             let statement =
                 format!("COPY (SELECT id FROM ({}) c ORDER BY id) TO STDOUT (FORMAT binary)", scope.consenting());

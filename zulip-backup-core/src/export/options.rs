@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::codec::Compression;
 use crate::package::{Compat, Kind};
+use crate::{Error, ErrorKind, Result};
 
 /// What an export is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,9 @@ pub struct ExportOptions {
     pub upload: bool,
     /// Whose data.
     pub kind: Kind,
+    /// The message by whose reactions users consented, where the release asks that way: Zulip before 10. With it the kind
+    /// is [`Kind::FullWithConsent`].
+    pub consent_message: Option<i64>,
     /// What to do where upstream is wrong.
     pub compat: Compat,
     /// Leave no trace in the database.
@@ -81,6 +85,15 @@ impl ExportOptions {
         Self { user: Some(email.into()), no_record: true, ..Self::default() }
     }
 
+    /// Of which kind the export is to be.
+    pub(super) fn kind_asked(&self) -> Result<Kind> {
+        match (self.consent_message, self.kind) {
+            (Some(_), Kind::Public) => Err(Error::new(ErrorKind::Usage, "what is public needs nobody's consent")),
+            (Some(_), _) => Ok(Kind::FullWithConsent),
+            (None, kind) => Ok(kind),
+        }
+    }
+
     /// The directory or archive to write.
     pub fn output(mut self, path: impl Into<Utf8PathBuf>) -> Self {
         self.output = Some(path.into());
@@ -96,6 +109,13 @@ impl ExportOptions {
     /// Whose data.
     pub fn kind(mut self, kind: Kind) -> Self {
         self.kind = kind;
+        self
+    }
+
+    /// Of the users who reacted to this message, and of all what is public.
+    pub fn consent_message(mut self, id: i64) -> Self {
+        self.kind = Kind::FullWithConsent;
+        self.consent_message = Some(id);
         self
     }
 

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
+use crate::export::consent::Consent;
 use crate::export::execute::APPLICATION;
 use crate::export::handout::Handout;
 use crate::export::scope::{Found, Scope};
@@ -37,6 +38,9 @@ pub struct ExportPlan {
     pub user: Option<PlannedUser>,
     /// Whose data.
     pub kind: Kind,
+    /// The message by whose reactions users consented, where that is how they do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
     /// What is done where upstream is wrong.
     pub compat: Compat,
     /// Whether the export is recorded in the database.
@@ -89,6 +93,7 @@ pub struct PlannedUser {
 /// `NotFound` for an organisation that is not there, `Refused` for an output that exists, a disk that is too small or a
 /// result that nobody could use, `Incompatible` for tables that are not known, and what the database answers.
 pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
+    let kind = options.kind_asked()?;
     let connection = site.database()?.value.clone();
     let mut client = realm::connect(site, APPLICATION)?;
     let realm = options.realm.as_deref().map(|realm| realm::find(&mut client, realm)).transpose()?;
@@ -106,17 +111,14 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
     }
     let mut differences = differences(&mut client, options.allow_unknown)?;
     let release = differences.release;
-    if options.kind == Kind::FullWithConsent && !release.export.exporter.hides_users {
-        let message = format!("users of Zulip {} cannot say by a setting whether they consent", release.name);
-        return Err(Error::new(ErrorKind::Incompatible, message)
-            .with_hint("export what is public, or everything; who reacted to a message is not looked at"));
-    }
+    let consent = Consent::find(&mut client, release, realm_id, (kind, options.consent_message))?;
     if !options.force && user.is_none() && release.export.exporter.hides_users {
         let found = Found::default();
         let scope = Scope {
             schema: &release.export,
             realm: realm_id,
-            kind: options.kind,
+            kind,
+            consent_message: None,
             missing: &[],
             subject: None,
             found: &found,
@@ -171,11 +173,12 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
         realm_id,
         is_system_realm: realm == realm::SYSTEM_REALM,
         // A whole export shows every address: there the server need not be asked.
-        fake_domain: if options.kind == Kind::Full { String::new() } else { fake_domain(site, &realm)? },
+        fake_domain: if kind == Kind::Full { String::new() } else { fake_domain(site, &realm)? },
         realm,
-        kind: if user.is_some() { Kind::Full } else { options.kind },
+        kind: if user.is_some() { Kind::Full } else { kind },
         record: !options.no_record && user.is_none(),
         user,
+        consent,
         compat: options.compat,
         jobs: process::threads(options.jobs.unwrap_or(0)),
         zulip_version: site.version()?.version.clone(),
@@ -316,6 +319,9 @@ impl fmt::Display for ExportPlan {
         writeln!(f, "realm     {:?} (id {}), {}", self.realm, self.realm_id, self.kind)?;
         if let Some(PlannedUser { id, email }) = &self.user {
             writeln!(f, "user      {email} (id {id}), nobody else")?;
+        }
+        if let Some(Consent { message_id, content, users, of }) = &self.consent {
+            writeln!(f, "consent   {users} of {of} users reacted to message {message_id}: {content:?}")?;
         }
         writeln!(f, "database  {}, Zulip {}", self.connection, self.zulip_version)?;
         writeln!(f, "uploads   {}", self.uploads_dir)?;

@@ -7,11 +7,16 @@ use crate::export::piece::Folder;
 use crate::export::{Kind, subject};
 use crate::schema::ExportSchema;
 
+/// The reaction by which users consent: an outbox tray, whatever it is called.
+pub(super) const CONSENTS: &str = "reaction_type = 'unicode_emoji' AND emoji_code = '1f4e4'";
+
 /// Which rows of an organisation an export of one kind holds.
 pub(super) struct Scope<'a> {
     pub(super) schema: &'static ExportSchema,
     pub(super) realm: i64,
     pub(super) kind: Kind,
+    /// The message by whose reactions users consented, where that is how they do.
+    pub(super) consent_message: Option<i64>,
     /// Ids of attachments whose files are not there, and which are left out for that reason.
     pub(super) missing: &'a [i64],
     /// The user whose data alone is exported.
@@ -53,12 +58,16 @@ impl Scope<'_> {
         format!("SELECT id FROM zerver_userprofile WHERE realm_id = {realm} AND email NOT IN ({bots})")
     }
 
-    /// Ids of the users who let their own data be exported. Bots do as their owners do; those who only stand for their
-    /// messages have nobody to ask.
+    /// Ids of the users who let their own data be exported. By the setting bots do as their owners do, and those who only
+    /// stand for their messages have nobody to ask. By reactions everybody speaks alone.
     pub(super) fn consenting(&self) -> String {
         match self.kind {
             Kind::Full => self.users(),
             Kind::Public => "SELECT 0 WHERE false".to_owned(),
+            Kind::FullWithConsent if !self.schema.exporter.hides_users => {
+                let message = self.consent_message.unwrap_or_default();
+                format!("SELECT user_profile_id FROM zerver_reaction WHERE message_id = {message} AND {CONSENTS}")
+            }
             Kind::FullWithConsent => format!(
                 "SELECT u.id FROM zerver_userprofile u LEFT JOIN zerver_userprofile o ON o.id = u.bot_owner_id
                  WHERE u.realm_id = {0} AND (u.allow_private_data_export OR u.is_mirror_dummy

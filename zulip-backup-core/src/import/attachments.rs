@@ -8,6 +8,7 @@ use crate::import::load::Loaded;
 use crate::import::making::Making;
 use crate::package::Package;
 use crate::postgres::error;
+use crate::schema::Release;
 use crate::{Error, ErrorKind, Result};
 
 /// An attachment that is a picture.
@@ -105,20 +106,26 @@ impl Pairs {
 ///
 /// # Errors
 /// What the database answers.
-pub(super) fn images(client: &mut Client, realm: i64, pictures: &[Picture]) -> Result<()> {
+pub(super) fn images(client: &mut Client, release: &Release, realm: i64, pictures: &[Picture]) -> Result<()> {
     let failed = |failure| error("write rows of zerver_imageattachment", failure);
+    let Ok(table) = release.catalog.table("zerver_imageattachment") else { return Ok(()) };
+    // Since Zulip 10 it says what they are.
+    let (column, value) = if table.column("content_type").is_some() { (", content_type", ", type") } else { ("", "") };
+    let statement = format!(
+        "INSERT INTO zerver_imageattachment
+             (realm_id, path_id, original_width_px, original_height_px, frames, thumbnail_metadata{column})
+         SELECT $1::int8, path, width, height, frames, '[]'{value}
+         FROM unnest($2::text[], $3::text[], $4::int4[], $5::int4[], $6::int4[])
+             WITH ORDINALITY AS p (path, type, width, height, frames, place)
+         ORDER BY place"
+    );
     for some in pictures.chunks(PAIRS) {
         let paths: Vec<&str> = some.iter().map(|picture| picture.path_id.as_str()).collect();
         let types: Vec<&str> = some.iter().map(|picture| picture.content_type.as_str()).collect();
         let numbers = |of: fn(&Picture) -> i32| some.iter().map(of).collect::<Vec<i32>>();
         client
             .execute(
-                "INSERT INTO zerver_imageattachment
-                     (realm_id, path_id, content_type, original_width_px, original_height_px, frames, thumbnail_metadata)
-                 SELECT $1::int8, path, type, width, height, frames, '[]'
-                 FROM unnest($2::text[], $3::text[], $4::int4[], $5::int4[], $6::int4[])
-                     WITH ORDINALITY AS p (path, type, width, height, frames, place)
-                 ORDER BY place",
+                &statement,
                 &[
                     &realm,
                     &paths,

@@ -26,10 +26,10 @@ pub(super) fn name(client: &mut Client, ids: &mut Ids, facts: &Facts) -> Result<
     for old in &facts.clients {
         let name = facts.client_names.get(old).map(String::as_str).unwrap_or_default();
         match find(client, name)? {
-            Some(id) => ids.share(Of::Client, *old, id),
+            Some(id) => ids.name(Of::Client, *old, id),
             None => {
                 let id = sequences::take(client, "zerver_client", 1)?.get(0).unwrap_or(0);
-                ids.share(Of::Client, *old, id);
+                ids.name(Of::Client, *old, id);
                 new.push(NewClient { id, name: name.to_owned() });
             }
         }

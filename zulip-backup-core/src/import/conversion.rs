@@ -91,7 +91,8 @@ impl Conversion {
 /// What the database answers.
 pub(super) fn complete(client: &mut Client, release: &Release, realm: i64) -> Result<()> {
     let failed = |failure| error("look for what every organisation has", failure);
-    for table in ["zerver_presencesequence", "zerver_realmuserdefault"] {
+    let every = ["zerver_presencesequence", "zerver_realmuserdefault"];
+    for table in every.into_iter().filter(|table| release.catalog.table(table).is_ok()) {
         let statement = format!("SELECT EXISTS (SELECT FROM {table} WHERE realm_id = $1::int8)");
         if column::<bool>(&client.query_one(&statement, &[&realm]).map_err(failed)?, 0)? {
             continue;

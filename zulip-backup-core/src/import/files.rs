@@ -12,6 +12,7 @@ use crate::images::content_type_of;
 use crate::import::attachments::Picture;
 use crate::import::files::names::{base_name, sanitized};
 use crate::package::{Compat, Listing, Member, Package};
+use crate::schema::ExportSchema;
 use crate::uploads::{AvatarName, Staging, Store};
 use crate::validate::{Facts, Record, Records};
 use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Secret, random};
@@ -26,6 +27,39 @@ pub(super) struct FilePlan {
     targets: HashMap<String, Target>,
     /// `path_id` of attachments by the export's.
     pub(super) paths: HashMap<String, String>,
+}
+
+/// What is made of pictures.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pictures {
+    /// Whether it is written what is known of attached ones.
+    pub(super) recorded: bool,
+    /// Whether an emoji without original is taken for one.
+    emoji: bool,
+    /// Whether that is done only where its name says what it is.
+    by_name: bool,
+    /// Whether an emoji without original is as it is shown already: servers of the release export no others.
+    emoji_are_shown: bool,
+    /// Whether the names of avatars depend on their versions.
+    versions_avatars: bool,
+}
+
+impl Pictures {
+    /// What this importer makes of them; by default what the newest makes.
+    pub(super) fn new(schema: &ExportSchema, compat: Compat) -> Self {
+        let (importer, strict) = (schema.importer, compat == Compat::Strict);
+        Self {
+            recorded: importer.records_images || !strict,
+            emoji: importer.makes_emoji || !strict,
+            by_name: strict,
+            emoji_are_shown: !importer.makes_emoji,
+            versions_avatars: schema.exporter.versions_avatars,
+        }
+    }
+
+    fn makes_emoji(self, file_name: &str) -> bool {
+        self.emoji && (!self.by_name || content_type_of(file_name).is_some())
+    }
 }
 
 /// Where a file goes, and what becomes of it.
@@ -45,8 +79,8 @@ enum What {
     Attachment { id: i64, path_id: String, content_type: String },
     /// What a user's avatar is made of: the user's new id, the name, and what of it the export has not.
     Avatar { user: i64, name: AvatarName, lacks: Lacks },
-    /// What an emoji is made of: its file name, and whether the export has it as it is shown.
-    Emoji { file_name: String, shown: bool },
+    /// What an emoji is made of: its file name, and what is shown.
+    Emoji { file_name: String, shown: Shown },
 }
 
 /// What an export has not of an avatar, beside the middle size that none has.
@@ -55,6 +89,17 @@ enum Lacks {
     Nothing,
     Original,
     Small,
+}
+
+/// Where an emoji comes from as it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    /// The export has it beside its original.
+    Exported,
+    /// It is made of its original.
+    Made,
+    /// It is what the export has, which stands for its original too.
+    Original,
 }
 
 /// What came of the files.
@@ -80,7 +125,7 @@ impl FilePlan {
         new_user: &dyn Fn(i64) -> Option<i64>,
         realm: i64,
         salt: &Secret,
-        compat: Compat,
+        pictures: Pictures,
     ) -> Result<Self> {
         let mut plan = Self::default();
         let mut taken: HashMap<(Store, String), String> = HashMap::new();
@@ -89,9 +134,9 @@ impl FilePlan {
             let names: HashSet<&str> = records.iter().map(|record| record.s3_path.as_str()).collect();
             for record in records {
                 let target = match *directory {
-                    "uploads" => Some(plan.upload_of(record, facts, realm)?),
-                    "avatars" => avatar(record, new_user, salt, &names),
-                    "emoji" => Some(emoji(record, &names, compat)),
+                    "uploads" => Some(plan.upload_of(record, facts, realm, pictures)?),
+                    "avatars" => avatar(record, new_user, salt, &names, pictures),
+                    "emoji" => Some(emoji(record, &names, pictures)),
                     _ => {
                         let key = format!("realm/{}", base_name(&record.path));
                         Some(Target { store: Store::Avatars, key, what: What::Plain })
@@ -113,9 +158,10 @@ impl FilePlan {
         Ok(plan)
     }
 
-    fn upload_of(&mut self, record: &Record, facts: &Facts, realm: i64) -> Result<Target> {
+    fn upload_of(&mut self, record: &Record, facts: &Facts, realm: i64, pictures: Pictures) -> Result<Target> {
         let key = self.upload(&record.s3_path, realm)?;
-        let what = facts.attachments.get(&record.s3_path).map_or(What::Plain, |attachment| What::Attachment {
+        let attachment = facts.attachments.get(&record.s3_path).filter(|_| pictures.recorded);
+        let what = attachment.map_or(What::Plain, |attachment| What::Attachment {
             id: attachment.id,
             path_id: format!("{realm}/{key}"),
             content_type: attachment.content_type.clone().unwrap_or_default(),
@@ -194,9 +240,11 @@ fn avatar(
     new_user: &dyn Fn(i64) -> Option<i64>,
     salt: &Secret,
     names: &HashSet<&str>,
+    pictures: Pictures,
 ) -> Option<Target> {
     let user = new_user(record.user_profile_id?)?;
-    let name = AvatarName::new(user, record.avatar_version.unwrap_or(1), salt);
+    let version = pictures.versions_avatars.then(|| record.avatar_version.unwrap_or(1));
+    let name = AvatarName::new(user, version, salt);
     let base = record.s3_path.strip_suffix(".original").or_else(|| record.s3_path.strip_suffix(".png"));
     let base = base.unwrap_or(&record.s3_path);
     let original = record.s3_path.ends_with(".original");
@@ -212,25 +260,25 @@ fn avatar(
 }
 
 /// An emoji's original, or the file as it is shown.
-fn emoji(record: &Record, names: &HashSet<&str>, compat: Compat) -> Target {
+fn emoji(record: &Record, names: &HashSet<&str>, pictures: Pictures) -> Target {
     let of_path = base_name(&record.s3_path);
     let shown_name = of_path.strip_suffix(".original").unwrap_or(of_path);
     let file_name = base_name(record.file_name.as_deref().unwrap_or(shown_name)).to_owned();
     let base = record.s3_path.strip_suffix(".original");
     let (key, what) = match base {
         Some(base) => {
-            let shown = names.contains(base);
+            let shown = if names.contains(base) { Shown::Exported } else { Shown::Made };
             (format!("emoji/images/{file_name}.original"), What::Emoji { file_name, shown })
         }
         None if names.contains(format!("{}.original", record.s3_path).as_str()) => {
             (format!("emoji/images/{file_name}"), What::Plain)
         }
-        // Zulip makes nothing of a file whose name does not say what it is.
-        None if compat == Compat::Strict && content_type_of(&file_name).is_none() => {
-            (format!("emoji/images/{file_name}"), What::Plain)
-        }
+        None if !pictures.makes_emoji(&file_name) => (format!("emoji/images/{file_name}"), What::Plain),
         // Alone, it is the original of itself.
-        None => (format!("emoji/images/{file_name}.original"), What::Emoji { file_name, shown: false }),
+        None => {
+            let shown = if pictures.emoji_are_shown { Shown::Original } else { Shown::Made };
+            (format!("emoji/images/{file_name}.original"), What::Emoji { file_name, shown })
+        }
     };
     Target { store: Store::Avatars, key, what }
 }

@@ -4,13 +4,14 @@ use postgres::Client;
 use serde_json::{Value, json};
 
 use crate::ids::Of;
+use crate::import::ImportPlan;
 use crate::import::files::Copied;
 use crate::import::ids::Ids;
 use crate::import::insert::audit;
 use crate::import::internal::REALM_CREATED;
 use crate::import::messages::Seen;
 use crate::postgres::{column, error};
-use crate::validate::Facts;
+use crate::validate::Examined;
 use crate::{Result, realm};
 
 /// Audit-log events.
@@ -28,7 +29,8 @@ const SELF_HOSTED: i64 = 1;
 ///
 /// # Errors
 /// What the database answers.
-pub(super) fn channels(client: &mut Client, ids: &Ids, facts: &Facts, seen: &Seen, active_realm: bool) -> Result<()> {
+pub(super) fn channels(client: &mut Client, plan: &ImportPlan, ids: &Ids, seen: &Seen) -> Result<()> {
+    let Examined { release, facts, .. } = &plan.examined;
     let failed = |failure| error("note the first messages of channels", failure);
     let now: f64 = {
         let row = client.query_one("SELECT extract(epoch FROM now())::float8", &[]).map_err(failed)?;
@@ -44,12 +46,23 @@ pub(super) fn channels(client: &mut Client, ids: &Ids, facts: &Facts, seen: &See
     }
     client
         .execute(
-            "UPDATE zerver_stream s
-             SET first_message_id = f.first, is_recently_active = s.is_recently_active AND (f.recent OR NOT $4)
-             FROM unnest($1::int8[], $2::int8[], $3::bool[]) AS f (id, first, recent) WHERE s.id = f.id",
-            &[&streams, &firsts, &recent, &active_realm],
+            "UPDATE zerver_stream s SET first_message_id = f.first
+             FROM unnest($1::int8[], $2::int8[]) AS f (id, first) WHERE s.id = f.id",
+            &[&streams, &firsts],
         )
         .map_err(failed)?;
+    // Since Zulip 10. Of an organisation that nobody can use it says how it was left.
+    let says = release.catalog.table("zerver_stream")?.column("is_recently_active").is_some();
+    if says && !plan.realm.deactivated {
+        client
+            .execute(
+                "UPDATE zerver_stream s SET is_recently_active = false
+                 FROM unnest($1::int8[], $2::bool[]) AS f (id, recent)
+                 WHERE s.id = f.id AND s.is_recently_active AND NOT f.recent",
+                &[&streams, &recent],
+            )
+            .map_err(failed)?;
+    }
     Ok(())
 }
 

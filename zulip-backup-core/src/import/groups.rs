@@ -1,7 +1,7 @@
 //! The groups that every organisation has by its members' roles.
 
 use postgres::Client;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::import::insert::{audit, insert};
 use crate::import::sequences;
@@ -14,6 +14,7 @@ const GROUP_CREATED: i64 = 701;
 const USER_ADDED: i64 = 703;
 const SUBGROUP_ADDED: i64 = 705;
 const SUPERGROUP_ADDED: i64 = 707;
+const SETTING_CHANGED: i64 = 722;
 
 /// The system groups of an organisation.
 #[derive(Clone, Debug)]
@@ -41,19 +42,31 @@ impl SystemGroups {
     pub(super) fn write(&self, client: &mut Client, realm: i64) -> Result<()> {
         let defaults = &self.release.defaults;
         let nobody = self.id("role:nobody")?;
+        // Where there is one table of groups, its rows have what is in two elsewhere.
+        let two = self.release.catalog.table("zerver_namedusergroup").is_ok();
         for (group, (_, id)) in defaults.system_groups.iter().zip(&self.groups) {
-            insert(client, "zerver_usergroup", &json!({"id": id, "realm_id": realm}))?;
-            let mut row = json!({
-                "usergroup_ptr_id": id, "realm_id": realm, "name": group.name, "description": group.description,
-                "is_system_group": true, "deactivated": false,
-            });
-            for setting in &defaults.group_settings {
-                row[setting] = nobody.into();
-            }
-            insert(client, "zerver_namedusergroup", &row)?;
+            let mut row = defaults.group.clone();
+            row.extend(defaults.group_settings.iter().map(|setting| (setting.clone(), nobody.into())));
+            row.insert("realm_id".to_owned(), realm.into());
+            row.insert("name".to_owned(), group.name.as_str().into());
+            row.insert("description".to_owned(), group.description.as_str().into());
+            let (table, key) = if two {
+                insert(client, "zerver_usergroup", &json!({"id": id, "realm_id": realm}))?;
+                ("zerver_namedusergroup", "usergroup_ptr_id")
+            } else {
+                ("zerver_usergroup", "id")
+            };
+            row.insert(key.to_owned(), (*id).into());
+            insert(client, table, &Value::Object(row))?;
         }
         for (_, id) in &self.groups {
             audit(client, realm, GROUP_CREATED, json!({"modified_user_group_id": id}))?;
+        }
+        if self.release.export.importer.audits_group_settings {
+            for (_, id) in &self.groups {
+                let extra = json!({"1": null, "2": nobody, "property": "can_mention_group"});
+                audit(client, realm, SETTING_CHANGED, json!({"modified_user_group_id": id, "extra_data": extra}))?;
+            }
         }
         // Nobody is in no other group, and owners have none below them.
         for pair in self.groups[1..].windows(2) {

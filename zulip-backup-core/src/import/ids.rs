@@ -33,8 +33,8 @@ impl IdMap {
 #[derive(Debug, Default)]
 pub(super) struct Ids {
     maps: [IdMap; Of::COUNT],
-    /// Bots that all organisations share, and their recipients: by the export's ids those of this server.
-    shared: [HashMap<i64, i64>; Of::COUNT],
+    /// What the export names and has no row of, by its ids: bots that all organisations share, clients.
+    named: [HashMap<i64, i64>; Of::COUNT],
 }
 
 impl Ids {
@@ -57,19 +57,19 @@ impl Ids {
         Ok(())
     }
 
-    /// Names a row that is on this server already.
-    pub(super) fn share(&mut self, of: Of, old: i64, new: i64) {
-        self.shared[of as usize].insert(old, new);
+    /// Names a row that the export does not have: one that is on this server already, or is made.
+    pub(super) fn name(&mut self, of: Of, old: i64, new: i64) {
+        self.named[of as usize].insert(old, new);
     }
 
     /// The new id for an old one.
     pub(super) fn get(&self, of: Of, old: i64) -> Option<i64> {
-        self.maps[of as usize].get(old).or_else(|| self.shared[of as usize].get(&old).copied())
+        self.maps[of as usize].get(old).or_else(|| self.named[of as usize].get(&old).copied())
     }
 
-    /// Whether an old id is of a row that all organisations share.
-    pub(super) fn is_shared(&self, of: Of, old: i64) -> bool {
-        self.shared[of as usize].contains_key(&old)
+    /// Whether an old id is of a row that the export does not have.
+    pub(super) fn is_named(&self, of: Of, old: i64) -> bool {
+        self.named[of as usize].contains_key(&old)
     }
 
     /// The smallest and the largest new id; `None` where there is none.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::import::groups::SystemGroups;
 use crate::import::insert::{audit, insert, now};
+use crate::import::recipients::COLOR;
 use crate::postgres::{column, error};
 use crate::schema::{Defaults, InternalBot, Release};
 use crate::{Result, random};
@@ -13,9 +14,6 @@ use crate::{Result, random};
 pub(super) const REALM_CREATED: i64 = 215;
 const USER_CREATED: i64 = 101;
 const USER_SPECIAL_PERMISSION: i64 = 108;
-
-/// The colour a subscription has unless somebody chooses one.
-const COLOR: &str = "#c2c2c2";
 
 /// Whether the server has no organisation at all.
 ///
@@ -57,7 +55,9 @@ pub(super) fn make_where_missing(client: &mut Client, release: &'static Release)
     let mut preferences = defaults.preferences.clone();
     set(&mut preferences, json!({"realm_id": realm}));
     insert(client, "zerver_realmuserdefault", &Value::Object(preferences))?;
-    insert(client, "zerver_presencesequence", &json!({"realm_id": realm, "last_update_id": 0}))?;
+    if release.catalog.table("zerver_presencesequence").is_ok() {
+        insert(client, "zerver_presencesequence", &json!({"realm_id": realm, "last_update_id": 0}))?;
+    }
     groups.write(client, realm)?;
     for name in &defaults.authentication_methods {
         insert(client, "zerver_realmauthenticationmethod", &json!({"realm_id": realm, "name": name}))?;
@@ -71,7 +71,7 @@ pub(super) fn make_where_missing(client: &mut Client, release: &'static Release)
     for bot in &defaults.internal_bots {
         let id = make_bot(client, defaults, realm, bot, &time)?;
         audit(client, realm, USER_CREATED, json!({"modified_user_id": id}))?;
-        if bot.can_forge_sender {
+        if bot.can_forge_sender && release.export.importer.audits_forgers {
             forgers.push(id);
         }
     }
@@ -92,13 +92,14 @@ fn make_bot(client: &mut Client, defaults: &Defaults, realm: i64, bot: &Internal
     let recipient = insert(client, "zerver_recipient", &json!({"type": 1, "type_id": id}))?;
     let mut user = defaults.preferences.clone();
     user.extend(defaults.user.clone());
+    user.extend(defaults.internal_bot.clone());
     set(
         &mut user,
         json!({
             "id": id, "realm_id": realm, "recipient_id": recipient, "bot_owner_id": id, "is_bot": true, "bot_type": 1,
             "email": bot.email, "delivery_email": bot.email, "full_name": bot.full_name,
             "can_forge_sender": bot.can_forge_sender,
-            "date_joined": time, "last_login": time, "avatar_source": "U",
+            "date_joined": time, "last_login": time,
             "password": format!("!{}", random::alphanumeric(40)?),
             "api_key": random::alphanumeric(32)?,
             "uuid": random::uuid()?,

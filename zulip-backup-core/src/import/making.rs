@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::import::conversion::Conversion;
+use crate::import::files::Pictures;
 use crate::import::ids::Ids;
 use crate::import::texts::OwnAttachments;
 use crate::package::Compat;
@@ -26,6 +27,14 @@ pub(super) struct Making<'a> {
     pub(super) keep_name: bool,
     /// Whether users keep powers over the whole server.
     pub(super) trust_server_powers: bool,
+    /// Whether what `attachment.json` says is what of a message's paths follows, where not all does.
+    pub(super) links_by_attachment: bool,
+    /// Whether edit histories follow the new ids.
+    pub(super) maps_edit_history: bool,
+    /// Whether statistics of the system's bots are left out.
+    pub(super) drops_bot_counts: bool,
+    /// What is made of pictures.
+    pub(super) pictures: Pictures,
     /// `path_id` by the export's.
     pub(super) paths: &'a HashMap<String, String>,
     /// Hashes of direct-message groups, by their old ids.

@@ -30,6 +30,8 @@ pub struct ImportPlan {
     pub path: Utf8PathBuf,
     /// Whose data it holds.
     pub kind: Kind,
+    /// The Zulip release that it is of, by its major version.
+    pub export_release: &'static str,
     /// The Zulip version it is of, as it says.
     pub export_zulip_version: Option<String>,
     /// The server's.
@@ -166,15 +168,20 @@ pub fn plan(site: &Site, path: &Utf8Path, options: &ImportOptions, progress: &dy
     reasons.of_server(space.findings());
     let mut findings = reasons.judge(path, &options.subdomain)?;
 
-    let (Some(report), Some(examined), Some(row)) = (report, examined, row) else {
+    let (Some(report), Some(mut examined), Some(row)) = (report, examined, row) else {
         return Err(Error::new(ErrorKind::Damaged, format!("{path} has no organisation")).with_path(path));
     };
+    if options.compat == Compat::Strict {
+        // Upstream makes none.
+        examined.facts.bare.clear();
+    }
     findings.extend(not_kept::find(&row, &examined.facts, options));
     findings.retain(|finding| finding.severity >= Severity::Note);
     let rows = counts(&examined);
     let (way, way_because) = way::choose(&mut client, &rows)?;
     Ok(ImportPlan {
         kind: report.kind,
+        export_release: report.release,
         export_zulip_version: report.zulip_version,
         zulip_version: site.version()?.version.clone(),
         name: if options.keep_name && !row.name.is_empty() { row.name.clone() } else { options.subdomain.clone() },
@@ -236,7 +243,7 @@ fn counts(examined: &Examined) -> BTreeMap<String, u64> {
 
 impl fmt::Display for ImportPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let version = self.export_zulip_version.as_deref().unwrap_or("?");
+        let version = self.export_zulip_version.as_deref().unwrap_or(self.export_release);
         writeln!(f, "export    {} ({}), Zulip {version}", self.path, self.kind)?;
         writeln!(f, "realm     {:?} becomes {:?}, named {:?}", self.exported_string_id, self.subdomain, self.name)?;
         writeln!(f, "database  {}, Zulip {}", self.connection, self.zulip_version)?;

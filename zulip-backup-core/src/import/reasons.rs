@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 use postgres::Client;
 
-use crate::import::files::FilePlan;
+use crate::import::files::{FilePlan, Pictures};
 use crate::import::plan::RealmRow;
 use crate::import::{ImportOptions, collisions, shared, version};
 use crate::package::Package;
@@ -92,18 +92,22 @@ pub(super) fn look(
     }
     let LiveDifferences { release, findings, .. } = compare_live(client)?;
     reasons.of_versions(findings);
-    // Where there are none, the check has said so.
-    if let Some(migrations) = known.migrations {
-        reasons.of_versions(version::compare(client, release, migrations, &site.version()?.version)?.list);
+    let version = &site.version()?.version;
+    match (known.migrations, known.examined) {
+        (Some(migrations), _) => reasons.of_versions(version::compare(client, release, migrations, version)?.list),
+        (None, Some(examined)) => reasons.of_versions(version::release_differs(examined.release, release, version)),
+        // Where neither is there, the check has said so.
+        (None, None) => {}
     }
     reasons.of_server(rights(client, &release.export)?);
     let facts = known.examined.map(|examined| &examined.facts);
     reasons.of_server(collisions::find(client, site, options, known.row, facts)?.list);
-    if let Some(Examined { facts, records, .. }) = known.examined {
+    if let Some(Examined { release, facts, records, .. }) = known.examined {
         reasons.of_server(shared::missing_bots(client, facts)?);
         // Where files would meet is no matter of the new ids, but for their being different.
         let (salt, listing) = (Secret::new(String::new()), known.package.listing()?);
-        if let Err(error) = FilePlan::new(records, facts, listing, &Some, 0, &salt, options.compat) {
+        let pictures = Pictures::new(&release.export, options.compat);
+        if let Err(error) = FilePlan::new(records, facts, listing, &Some, 0, &salt, pictures) {
             reasons.of_export([Finding::error("path-duplicate", "records.json", error.chain())]);
         }
     }

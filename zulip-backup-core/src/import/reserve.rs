@@ -7,7 +7,7 @@ use postgres::Client;
 use crate::ids::{IdSet, Of};
 use crate::import::clients::{self, NewClient};
 use crate::import::ids::Ids;
-use crate::import::{conversion, shared};
+use crate::import::{conversion, recipients, shared};
 use crate::package::Package;
 use crate::validate::{Examined, Facts};
 use crate::{Progress, Result};
@@ -30,6 +30,7 @@ const RESERVED: [Of; 10] = [
 pub(super) fn counts(examined: &Examined) -> BTreeMap<String, u64> {
     let mut counts: BTreeMap<String, u64> =
         RESERVED.into_iter().map(|of| (of.table().to_owned(), old(&examined.facts, of).len())).collect();
+    *counts.entry(Of::Recipient.table().to_owned()).or_default() += examined.facts.bare.len() as u64;
     counts.insert(Of::Message.table().to_owned(), examined.messages.len());
     counts
 }
@@ -53,6 +54,7 @@ pub(super) fn reserve(
     }
     let order = facts.sort_by_date.then(|| conversion::order_of_messages(package, progress)).transpose()?;
     ids.reserve(client, Of::Message, messages.clone(), order.as_ref())?;
+    recipients::reserve(client, &mut ids, facts)?;
     shared::name_bots(client, &mut ids, facts)?;
     let new_clients = clients::name(client, &mut ids, facts)?;
     Ok((ids, new_clients))

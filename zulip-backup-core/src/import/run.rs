@@ -8,7 +8,7 @@ use crate::ids::Of;
 use crate::import::aside::Aside;
 use crate::import::clients::{self, NewClient};
 use crate::import::conversion::{self, Conversion};
-use crate::import::files::{self, Copied, FilePlan};
+use crate::import::files::{self, Copied, FilePlan, Pictures};
 use crate::import::ids::Ids;
 use crate::import::load::{self, Loaded, Target};
 use crate::import::making::Making;
@@ -17,7 +17,7 @@ use crate::import::shared::Shared;
 use crate::import::texts::{Names, OwnAttachments};
 use crate::import::watch::Watch;
 use crate::import::way::{self, Way};
-use crate::import::{ImportPlan, Render, attachments, finish, huddles, render, verify};
+use crate::import::{ImportPlan, Render, attachments, finish, huddles, recipients, render, verify};
 use crate::package::{Compat, RowReader};
 use crate::postgres::error;
 use crate::progress::Stoppable;
@@ -58,12 +58,13 @@ impl Run<'_> {
     /// # Errors
     /// `Damaged` where what was written is not what the export holds, and what disk and database answer.
     pub(super) fn write(&self, client: &mut Client, mut findings: Findings) -> Result<Outcome> {
-        let Examined { facts, records, .. } = &self.plan.examined;
+        let Examined { release, facts, records, .. } = &self.plan.examined;
         let mut watch = Watch::new();
         let ids = &self.ids;
         let listing = self.plan.package.listing()?;
-        let (salt, compat) = (&self.plan.avatar_salt, self.plan.compat);
-        let files = FilePlan::new(records, facts, listing, &|user| ids.get(Of::User, user), self.realm, salt, compat)?;
+        let (salt, pictures) = (&self.plan.avatar_salt, Pictures::new(&release.export, self.plan.compat));
+        let files =
+            FilePlan::new(records, facts, listing, &|user| ids.get(Of::User, user), self.realm, salt, pictures)?;
         let aside = match self.plan.way {
             Way::FirstImport => Some(Aside::set(client, way::large(&self.plan.rows))?),
             Way::SharedServer { .. } => None,
@@ -76,6 +77,7 @@ impl Run<'_> {
         let conversion = Conversion::begin(client, self.plan.examined.release, facts)?;
         let names = Names { ids, realm: (self.plan.realm.id, self.realm), paths: &files.paths };
         let links = if self.plan.fix_links { Links::Fixed } else { Links::Strict };
+        let (importer, strict) = (release.export.importer, self.plan.compat == Compat::Strict);
         let making = Making {
             rewriter: Rewriter::new(&names, links),
             own: OwnAttachments::read(&self.plan.package, links)?,
@@ -87,6 +89,10 @@ impl Run<'_> {
             subdomain: &self.plan.subdomain,
             keep_name: self.plan.keep_name,
             trust_server_powers: self.plan.trust_server_powers,
+            links_by_attachment: importer.links_by_attachment,
+            maps_edit_history: importer.maps_edit_history || !strict,
+            drops_bot_counts: importer.drops_bot_counts || !strict,
+            pictures,
             paths: &files.paths,
             group_hashes: huddles::hashes(facts, ids),
             default_owner: default_owner(facts),
@@ -95,7 +101,7 @@ impl Run<'_> {
         let ((mut loaded, indexes_again), copied) =
             self.beside_files(&files, |stop| self.rows_and_keys(client, &making, aside, shared, stop, &mut watch))?;
         watch.lap("wait for files");
-        attachments::images(client, self.realm, &copied.pictures)?;
+        attachments::images(client, release, self.realm, &copied.pictures)?;
         finish::pictures(client, self.realm, &copied)?;
         verify::check(client, &self.plan.examined, ids, self.realm, &loaded)?;
         watch.lap("verify");
@@ -154,7 +160,7 @@ impl Run<'_> {
         progress: &dyn Progress,
         watch: &mut Watch,
     ) -> Result<(Vec<Loaded>, u64)> {
-        let (ids, facts, conversion) = (making.ids, making.facts, making.conversion);
+        let (ids, conversion) = (making.ids, making.conversion);
         if let Some(conversion) = conversion {
             conversion.groups.write(client, self.realm)?;
         }
@@ -170,7 +176,7 @@ impl Run<'_> {
             render::messages(client, self.realm, render, progress)?;
             watch.lap("render");
         }
-        finish::channels(client, ids, facts, &seen, !self.plan.realm.deactivated)?;
+        finish::channels(client, self.plan, ids, &seen)?;
         if aside.as_ref().is_some_and(Aside::queue_is_off) || shared.as_ref().is_some_and(Shared::queue_is_off) {
             finish::queue_for_search(client, ids)?;
         }
@@ -233,6 +239,7 @@ impl Run<'_> {
                 loaded.extend(load::lists(client, &targets, making, &mut reader, ROWS_TASK, progress)?);
             }
         }
+        recipients::make(client, making.facts, making.ids)?;
         if let Some(shared) = shared {
             shared.messages_follow(client, !self.new_clients.is_empty())?;
         }

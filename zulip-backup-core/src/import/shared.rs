@@ -26,9 +26,9 @@ pub(super) fn name_bots(client: &mut Client, ids: &mut Ids, facts: &Facts) -> Re
     for (old, bot) in facts.bots() {
         let (user, to_it) = find_bot(client, &bot.email)?
             .ok_or_else(|| Error::new(ErrorKind::Refused, format!("{} {LACKS_BOT}", bot.email)).with_hint(MAKE_BOTS))?;
-        ids.share(Of::User, old, user);
+        ids.name(Of::User, old, user);
         if let (Some(recipient), Some(new)) = (bot.recipient, to_it) {
-            ids.share(Of::Recipient, recipient, new);
+            ids.name(Of::Recipient, recipient, new);
         }
     }
     Ok(())

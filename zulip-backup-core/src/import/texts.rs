@@ -111,6 +111,11 @@ fn own<'r>(making: &'r Making<'_>, row: &RowParser<'_>) -> Vec<Moved<'r>> {
     if making.links == Links::Fixed || row.boolean("has_attachment") != Some(true) {
         return Vec::new();
     }
+    if !making.links_by_attachment {
+        let content = row.text("content").unwrap_or_default();
+        let paths = making.paths.iter().filter(|(old, _)| content.contains(old.as_str()));
+        return paths.map(|(old, new)| Moved { old, new }).collect();
+    }
     let scheduled = row.shape.table == "zerver_scheduledmessage";
     let of = if scheduled { &making.own.scheduled } else { &making.own.messages };
     let old = row.integer("id").and_then(|id| of.get(&id)).into_iter().flatten();

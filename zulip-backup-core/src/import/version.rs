@@ -33,6 +33,19 @@ pub(super) fn compare(
     Ok(differences(&export.migrations_by_app, &server.migrations_by_app, &fitting))
 }
 
+/// Compares the release of an export that tells no migrations with the server's.
+pub(super) fn release_differs(export: &Release, server: &Release, zulip_version: &str) -> Option<Finding> {
+    if export.name == server.name {
+        return None;
+    }
+    let message = format!("is of Zulip {}, by the columns of its rows; this server is of {zulip_version}", export.name);
+    Some(Finding::error("release-differs", "the export", message).with_hint(format!(
+        "export and import have to be of one release: import into a server of Zulip {}, or bring both to the same one and \
+         export again",
+        export.name
+    )))
+}
+
 /// How many migrations of an app are named that one side has alone: as many as a release has, and more.
 const MOST_NAMES: usize = 100;
 

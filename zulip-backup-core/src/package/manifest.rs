@@ -27,6 +27,9 @@ pub struct ExportManifest {
     pub realm: String,
     /// Whose data it has.
     pub kind: Kind,
+    /// The message by whose reactions users consented, where that is how they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_message_id: Option<i64>,
     /// What was done where upstream is wrong.
     pub compat: Compat,
     /// The server's Zulip version.

@@ -19,7 +19,9 @@ pub(crate) struct Defaults {
     pub(crate) preferences: Map<String, Value>,
     /// Other columns of `zerver_userprofile`.
     pub(crate) user: Map<String, Value>,
-    /// Columns of `zerver_namedusergroup` that name a group: nobody may do anything to a system group.
+    /// Columns of a system group, in `zerver_namedusergroup` where there is one.
+    pub(crate) group: Map<String, Value>,
+    /// Columns of a system group that name a group: nobody may do anything to a system group.
     pub(crate) group_settings: Vec<String>,
     /// The groups every organisation has, in the order they are made; each but the first two has the one before it as a
     /// subgroup.
@@ -28,6 +30,8 @@ pub(crate) struct Defaults {
     pub(crate) authentication_methods: Vec<String>,
     /// The clients a new server has.
     pub(crate) clients: Vec<String>,
+    /// Columns of `zerver_userprofile` in which the bots of the internal organisation are not as other new users.
+    pub(crate) internal_bot: Map<String, Value>,
     /// The bots of the internal organisation.
     pub(crate) internal_bots: Vec<InternalBot>,
 }
@@ -54,6 +58,44 @@ pub(crate) struct InternalBot {
 mod tests {
     use crate::schema::Release;
 
+    /// The table with the names of groups.
+    fn groups(release: &Release) -> &'static str {
+        let named = "zerver_namedusergroup";
+        if release.catalog.table(named).is_ok() { named } else { "zerver_usergroup" }
+    }
+
+    #[test]
+    fn nothing_is_missing_that_a_new_row_needs() {
+        for release in Release::all().unwrap() {
+            let defaults = &release.defaults;
+            let needs = |table: &str, given: Vec<&String>, made: &[&str]| {
+                for column in &release.catalog.table(table).unwrap().columns {
+                    let itself = column.nullable || column.default.is_some() || column.identity.is_some();
+                    let is_given = given.contains(&&column.name) || made.contains(&column.name.as_str());
+                    assert!(itself || is_given, "{}: {table}.{}", release.name, column.name);
+                }
+            };
+            let (preferences, user) = (defaults.preferences.keys(), defaults.user.keys());
+            let made = ["name", "string_id", "date_created", "uuid", "uuid_owner_secret"];
+            needs("zerver_realm", defaults.realm.keys().chain(defaults.realm_groups.keys()).collect(), &made);
+            needs("zerver_realmuserdefault", preferences.clone().collect(), &["realm_id"]);
+            let made = [
+                "realm_id",
+                "email",
+                "delivery_email",
+                "full_name",
+                "date_joined",
+                "last_login",
+                "password",
+                "api_key",
+                "uuid",
+            ];
+            needs("zerver_userprofile", preferences.chain(user).collect(), &made);
+            let made = ["usergroup_ptr_id", "realm_id", "name", "description"];
+            needs(groups(release), defaults.group.keys().chain(&defaults.group_settings).collect(), &made);
+        }
+    }
+
     #[test]
     fn every_default_is_of_a_column_that_there_is() {
         for release in Release::all().unwrap() {
@@ -63,8 +105,10 @@ mod tests {
             };
             defaults.realm.keys().chain(defaults.realm_groups.keys()).for_each(|column| is("zerver_realm", column));
             defaults.stream_groups.keys().for_each(|column| is("zerver_stream", column));
-            defaults.user.keys().for_each(|column| is("zerver_userprofile", column));
-            defaults.group_settings.iter().for_each(|column| is("zerver_namedusergroup", column));
+            let of_users = defaults.user.keys().chain(defaults.internal_bot.keys());
+            of_users.for_each(|column| is("zerver_userprofile", column));
+            let of_group = defaults.group.keys().chain(&defaults.group_settings);
+            of_group.for_each(|column| is(groups(release), column));
             for column in defaults.preferences.keys() {
                 is("zerver_userprofile", column);
                 is("zerver_realmuserdefault", column);

@@ -27,6 +27,8 @@ pub struct ExportSchema {
     pub personal_recipients: bool,
     /// What its exporter does, and others do not.
     pub exporter: Exporter,
+    /// What its importer does, and others do not.
+    pub importer: Importer,
     /// Names of the bits of `zerver_usermessage.flags`, lowest first; `None` for those that are the server's own affair.
     pub user_message_flags: Vec<Option<String>>,
     /// The sections of each file, in the file's order.
@@ -60,6 +62,37 @@ pub struct Exporter {
     pub tells_migrations: bool,
     /// Numbers of rows are in `stats.json`, not in `stats.txt`.
     pub counts_in_json: bool,
+    /// The names of an avatar's files depend on its version, and its records say it; before, on the user alone.
+    pub versions_avatars: bool,
+}
+
+impl Exporter {
+    /// The file with the numbers of rows.
+    pub(crate) fn statistics_file(self) -> &'static str {
+        if self.counts_in_json { "stats.json" } else { "stats.txt" }
+    }
+}
+
+/// What the importer of a release does, where releases differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent answers, not a state")]
+pub struct Importer {
+    /// It writes what is known of attached pictures into `zerver_imageattachment`, and guesses the content types of
+    /// attachments that have none.
+    pub records_images: bool,
+    /// It makes originals and still pictures of emoji that come without.
+    pub makes_emoji: bool,
+    /// A new server's audit log says which bots of the system may send in the name of others.
+    pub audits_forgers: bool,
+    /// Of each system group that it makes, the audit log says what may be done to it.
+    pub audits_group_settings: bool,
+    /// Users and rendered texts in edit histories follow the new ids; before, they were kept as they were.
+    pub maps_edit_history: bool,
+    /// In messages those paths of attachments are replaced that `attachment.json` says they have; before, all that occurred.
+    pub links_by_attachment: bool,
+    /// Statistics of the system's bots are left out; before, they became those of this server's bots.
+    pub drops_bot_counts: bool,
 }
 
 /// Numbers of the app zerver's migrations.
@@ -299,6 +332,7 @@ struct Declaration {
     cross_realm_bots: Vec<String>,
     personal_recipients: bool,
     exporter: Exporter,
+    importer: Importer,
     user_message_flags: Vec<Option<String>>,
     files: Files,
     tables: BTreeMap<String, DeclaredTable>,
@@ -363,6 +397,7 @@ impl ExportSchema {
             cross_realm_bots: declared.cross_realm_bots,
             personal_recipients: declared.personal_recipients,
             exporter: declared.exporter,
+            importer: declared.importer,
             user_message_flags: declared.user_message_flags,
             files: declared.files,
             tables,

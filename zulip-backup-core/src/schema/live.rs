@@ -59,6 +59,16 @@ impl LiveDifferences {
     }
 }
 
+impl Release {
+    /// The release that a live database's migrations tell; the nearest one, where none has exactly those.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub(crate) fn of_database(client: &mut Client) -> Result<&'static Self> {
+        Self::of_migration(newest(&applied_migrations(client)?).map(|(number, _)| number))
+    }
+}
+
 /// The newest migration of Zulip's app zerver: its number and its name.
 pub(super) fn newest(applied: &[(String, String)]) -> Option<(u32, &str)> {
     let of_zerver = applied.iter().filter(|(app, _)| app == "zerver");

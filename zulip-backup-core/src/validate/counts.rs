@@ -6,38 +6,30 @@ use serde_json::Value;
 
 use crate::package::{Listing, message_file_number};
 use crate::rows::Counts;
+use crate::schema::Exporter;
 use crate::validate::records::{DIRECTORIES, Records};
 use crate::{Finding, Findings};
 
-/// Files that every export of an organisation has.
-pub(super) const REQUIRED: [&str; 9] = [
-    "realm.json",
-    "attachment.json",
-    "analytics.json",
-    "migration_status.json",
-    "stats.json",
-    "uploads/records.json",
-    "avatars/records.json",
-    "emoji/records.json",
-    "realm_icons/records.json",
-];
-
-/// Files that every export has that a converter made.
-pub(super) const CONVERTED: [&str; 5] =
-    ["realm.json", "attachment.json", "migration_status.json", "uploads/records.json", "avatars/records.json"];
+/// The files that an export has to have.
+pub(super) fn required(exporter: Exporter, converted: bool) -> Vec<&'static str> {
+    let mut required = vec!["realm.json", "attachment.json", "uploads/records.json", "avatars/records.json"];
+    if exporter.tells_migrations {
+        required.push("migration_status.json");
+    }
+    if !converted {
+        let of_servers =
+            ["analytics.json", exporter.statistics_file(), "emoji/records.json", "realm_icons/records.json"];
+        required.extend(of_servers);
+    }
+    required
+}
 
 /// What is missing of what is `required`, left over, or not known.
 pub(super) fn names(listing: &Listing, required: &[&str]) -> Findings {
     let mut findings = listing.findings.clone();
     for &name in required {
         if listing.member(name).is_none() {
-            let finding = Finding::error("file-missing", name, "is not in the export");
-            findings.push(match name {
-                "migration_status.json" => finding.with_hint(
-                    "exports of Zulip before 10 have none: they cannot be checked, and much else is reported",
-                ),
-                _ => finding,
-            });
+            findings.push(Finding::error("file-missing", name, "is not in the export"));
         }
     }
     let files = listing.message_files();
@@ -78,32 +70,36 @@ pub(super) fn names(listing: &Listing, required: &[&str]) -> Findings {
 
 /// Compares the statistics with what was counted. A file that could not be read to its end is not in `counted`.
 pub(super) fn statistics(
+    exporter: Exporter,
     stats: &BTreeMap<String, Value>,
     counted: &BTreeMap<String, Counts>,
     records: &HashMap<&'static str, Records>,
     listing: &Listing,
 ) -> Findings {
     let mut findings = Findings::default();
+    let file = exporter.statistics_file();
     let mut differs = |what: &str, said: Option<&Value>, found: u64| {
         let message = match said.map(|said| (said, said.as_u64())) {
             Some((_, Some(said))) if said == found => return,
             Some((said, _)) => format!("{what}: the statistics say {said}, there are {found}"),
             None => format!("{what}: the statistics say nothing, there are {found}"),
         };
-        findings.push(Finding::error("count-differs", "stats.json", message));
+        findings.push(Finding::error("count-differs", file, message));
     };
-    for (file, lists) in counted {
-        let said = stats.get(file);
+    for (stem, lists) in counted {
+        let said = stats.get(stem);
         for (list, &found) in lists {
-            differs(&format!("{list} of {file}.json"), said.and_then(|said| said.get(list)), found);
+            differs(&format!("{list} of {stem}.json"), said.and_then(|said| said.get(list)), found);
         }
         for (list, said) in said.and_then(Value::as_object).into_iter().flatten() {
             if !lists.contains_key(list) {
-                differs(&format!("{list} of {file}.json"), Some(said), 0);
+                differs(&format!("{list} of {stem}.json"), Some(said), 0);
             }
         }
     }
-    for (directory, records) in records {
+    // Before there was JSON, only these were counted.
+    let is_counted = |directory: &str| exporter.counts_in_json || matches!(directory, "avatars" | "uploads");
+    for (directory, records) in records.iter().filter(|(directory, _)| is_counted(directory)) {
         let key = format!("{directory}_records");
         differs(&format!("records of {directory}"), stats.get(&key), records.count);
     }
@@ -111,7 +107,7 @@ pub(super) fn statistics(
         let directory = key.strip_suffix("_records").is_some_and(|directory| DIRECTORIES.contains(&directory));
         if !directory && listing.member(&format!("{key}.json")).is_none() {
             let message = format!("has counts of {key}.json, which is not in the export");
-            findings.push(Finding::error("count-differs", "stats.json", message));
+            findings.push(Finding::error("count-differs", file, message));
         }
     }
     findings

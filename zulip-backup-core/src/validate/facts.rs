@@ -33,6 +33,10 @@ pub(crate) struct Facts {
     pub(crate) groups: HashMap<i64, i64>,
     /// Groups whose rows do not say it.
     groups_without_recipient: Vec<i64>,
+    /// Recipients of users who only stand for their messages, where exports have none for those: the users, by what their
+    /// rows say.
+    pub(crate) bare: BTreeMap<i64, i64>,
+    keeps_rows_of_dummies: bool,
     /// What tables take only once.
     uniques: Uniques,
     /// How many users have powers over the whole server they are on.
@@ -49,6 +53,8 @@ pub(crate) struct Facts {
     pub(crate) chosen: HashMap<i64, Uses>,
     /// Users with lines in the audit log that others may not see.
     pub(crate) audited: HashMap<i64, Uses>,
+    /// Users by the messages to which they reacted in the way that consents.
+    pub(crate) reacted: HashMap<i64, Vec<i64>>,
     /// The preferences of new users, as hashes in the order of `preferences`.
     pub(crate) defaults: Option<Vec<u32>>,
     /// The keys that users share with the defaults.
@@ -146,10 +152,16 @@ impl Facts {
             let special = matches!(key.as_str(), "id" | "realm" | "email_address_visibility");
             !special && defaults.fields.iter().any(|field| field.key == **key)
         });
-        Ok(Self { preferences: shared.cloned().collect(), converted, ..Self::default() })
+        Ok(Self {
+            preferences: shared.cloned().collect(),
+            converted,
+            keeps_rows_of_dummies: schema.exporter.keeps_rows_of_dummies,
+            ..Self::default()
+        })
     }
 
-    /// Looks up the recipients that rows of a converted export do not name: recipients name them.
+    /// Looks up the recipients that rows of a converted export do not name: recipients name them. And the other way round
+    /// those that are named and are not there.
     pub(crate) fn complete(&mut self) {
         let of: HashMap<(i64, i64), i64> = self.recipients.iter().map(|(&id, &of)| (of, id)).collect();
         for (id, user) in &mut self.users {
@@ -162,6 +174,11 @@ impl Facts {
             if let Some(&recipient) = of.get(&(GROUP, id)) {
                 self.groups.insert(id, recipient);
             }
+        }
+        if !self.keeps_rows_of_dummies {
+            let dummies = self.users.iter().filter(|(_, user)| user.standing == Standing::Dummy);
+            let named = dummies.filter_map(|(&id, user)| Some((user.recipient?, id)));
+            self.bare = named.filter(|(recipient, _)| !self.recipients.contains_key(recipient)).collect();
         }
     }
 
@@ -362,7 +379,16 @@ impl Sink for Facts {
                     count(&mut self.audited, user, id);
                 }
             }
-            RowRule::Reactions => self.emoji_code(row, id),
+            RowRule::Reactions => {
+                self.emoji_code(row, id);
+                let consents =
+                    row.text("reaction_type") == Some("unicode_emoji") && row.text("emoji_code") == Some("1f4e4");
+                if let (Some(message), Some(user), true) =
+                    (row.integer("message"), row.integer("user_profile"), consents)
+                {
+                    self.reacted.entry(message).or_default().push(user);
+                }
+            }
             RowRule::Attachments => self.attachment(row, id),
             _ => self.other(row, id),
         }

@@ -17,13 +17,20 @@ pub(super) fn check(facts: &Facts, rules: &Rules, schema: &ExportSchema, consent
     if rules.kind == Kind::Full {
         return check.findings;
     }
-    check.users();
     check.owned(schema);
-    check.uses("subscription-unscrubbed", "zerver_subscription", &facts.chosen, "shows what a user chose for himself");
-    check.uses("row-unjustified", "zerver_realmauditlog", &facts.audited, "is about a user who was not asked");
-    check.groups();
-    if rules.kind == Kind::FullWithConsent {
-        check.consented(consented);
+    if schema.exporter.hides_users {
+        check.users();
+        check.uses(
+            "subscription-unscrubbed",
+            "zerver_subscription",
+            &facts.chosen,
+            "shows what a user chose for himself",
+        );
+        check.uses("row-unjustified", "zerver_realmauditlog", &facts.audited, "is about a user who was not asked");
+        check.groups();
+        if rules.kind == Kind::FullWithConsent {
+            check.consented(consented);
+        }
     }
     check.findings
 }
@@ -81,7 +88,9 @@ impl Check<'_> {
     fn owned(&mut self, schema: &ExportSchema) {
         for list in &schema.files.realm {
             let (column, table) = match &list.rows {
-                RowRule::User { column, consent: true } => (column.as_str(), list.table()),
+                RowRule::User { column, consent: true } if schema.exporter.hides_users => {
+                    (column.as_str(), list.table())
+                }
                 RowRule::ScheduledMessages => ("sender_id", list.table()),
                 _ => continue,
             };

@@ -9,7 +9,8 @@ use crate::schema::{Release, RowList};
 use crate::validate::facts::Facts;
 use crate::validate::messages::Judge;
 use crate::validate::records::{DIRECTORIES, Records};
-use crate::validate::sidecars::{SMALL, Sidecars, release_of};
+use crate::validate::release::Told;
+use crate::validate::sidecars::{SMALL, Sidecars};
 use crate::{Findings, Progress, Result};
 
 /// The task told to [`Progress`]: bytes of files, or of a tarball.
@@ -17,7 +18,7 @@ pub(super) const TASK: &str = "validate";
 
 /// All but the messages.
 pub(super) struct Base {
-    pub(super) release: &'static Release,
+    pub(super) told: Told,
     pub(super) sidecars: Sidecars,
     pub(super) facts: Facts,
     pub(super) records: HashMap<&'static str, Records>,
@@ -49,16 +50,18 @@ pub(super) fn shapes(release: &'static Release, lists: &[RowList], converted: bo
 }
 
 /// Reads everything but the messages.
-pub(super) fn base(package: &Package, converted: bool, progress: &dyn Progress) -> Result<Base> {
+pub(super) fn base(package: &Package, progress: &dyn Progress) -> Result<Base> {
     let (mut sidecars, mut findings) = (Sidecars::default(), Findings::default());
     let mut records = HashMap::new();
-    // The migrations say what rows have to look like.
     for name in Sidecars::NAMES {
         if let Some(bytes) = package.read_member(name, SMALL)? {
             sidecars.take(name, &bytes, &mut findings);
         }
     }
-    let mut rows = Rows::new(sidecars.migrations.as_ref(), converted)?;
+    // That says what rows have to look like.
+    let told = Told::of_organisation(package, sidecars.migrations.as_ref())?;
+    let converted = is_converted(package, told.release)?;
+    let mut rows = Rows::new(told.release, converted)?;
     for member in &package.listing()?.members {
         let name = member.name.as_str();
         if let Some(directory) = record_directory(name) {
@@ -75,19 +78,26 @@ pub(super) fn base(package: &Package, converted: bool, progress: &dyn Progress) 
         }
         progress.checkpoint()?;
     }
-    Ok(Base { release: rows.release, sidecars, facts: rows.facts, records, findings })
+    Ok(Base { told, sidecars, facts: rows.facts, records, findings })
+}
+
+/// Whether one of Zulip's converters made it, of another service's data. A Zulip server writes both of these.
+fn is_converted(package: &Package, release: &Release) -> Result<bool> {
+    let listing = package.listing()?;
+    let has = |name| listing.member(name).is_some();
+    let exporter = release.export.exporter;
+    let told = !exporter.tells_migrations || has("migration_status.json");
+    Ok(has("realm.json") && told && !has(exporter.statistics_file()) && !has("analytics.json"))
 }
 
 struct Rows {
-    release: &'static Release,
     shapes: Shapes,
     facts: Facts,
 }
 
 impl Rows {
-    fn new(migrations: Option<&super::sidecars::Migrations>, converted: bool) -> Result<Self> {
-        let release = release_of(migrations)?;
-        Ok(Self { release, shapes: Shapes::new(release, converted)?, facts: Facts::new(release, converted)? })
+    fn new(release: &'static Release, converted: bool) -> Result<Self> {
+        Ok(Self { shapes: Shapes::new(release, converted)?, facts: Facts::new(release, converted)? })
     }
 
     fn has(name: &str) -> bool {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::package::Kind;
 use crate::units::{bytes, seconds};
-use crate::validate::KindFrom;
+use crate::validate::{KindFrom, ReleaseFrom};
 use crate::{Findings, Severity};
 
 /// What a check found. Its JSON is stable: keys are added, never changed.
@@ -19,6 +19,10 @@ pub struct ValidateReport {
     pub kind: Kind,
     /// What told that.
     pub kind_from: KindFrom,
+    /// The Zulip release as one of which it was judged, by its major version.
+    pub release: &'static str,
+    /// What told that.
+    pub release_from: ReleaseFrom,
     /// The Zulip version it is of, as it says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zulip_version: Option<String>,
@@ -65,7 +69,13 @@ impl fmt::Display for ValidateReport {
             _ => writeln!(f, "export    {} ({})", self.path, self.kind)?,
         }
         let realm = self.realm.as_deref().unwrap_or("?");
-        writeln!(f, "realm     {realm:?}, Zulip {}", self.zulip_version.as_deref().unwrap_or("?"))?;
+        match (&self.zulip_version, self.release_from) {
+            (Some(version), _) => writeln!(f, "realm     {realm:?}, Zulip {version}")?,
+            (None, ReleaseFrom::Columns) => {
+                writeln!(f, "realm     {realm:?}, Zulip {}, told by the columns of its rows", self.release)?;
+            }
+            (None, _) => writeln!(f, "realm     {realm:?}, Zulip ?")?,
+        }
         writeln!(f, "rows      {}: {} messages, {} users", self.rows, self.messages, self.users)?;
         writeln!(f, "files     {}, {}", self.files, bytes(self.bytes))?;
         let (errors, all) = (self.findings.at_least(Severity::Error), self.findings.at_least(Severity::Warning));

@@ -51,7 +51,8 @@ impl Rules {
             Kind::Full | Kind::Public => normal.collect(),
             Kind::FullWithConsent => normal.filter(|&id| consenting.contains(id)).collect(),
         };
-        let recipients = facts.recipients.keys().chain(facts.bot_recipients.keys()).copied().collect();
+        let of_rows = facts.recipients.keys().chain(facts.bot_recipients.keys());
+        let recipients = of_rows.chain(facts.bare.keys()).copied().collect();
         let seen: IdSet = facts
             .members
             .iter()
@@ -63,7 +64,7 @@ impl Rules {
             let reach = rules.reach_of(facts, kind, of, seen.contains(recipient));
             rules.reach.insert(recipient, reach);
         }
-        for &recipient in facts.bot_recipients.keys() {
+        for &recipient in facts.bot_recipients.keys().chain(facts.bare.keys()) {
             let reach = if rules.kind == Kind::Public { Reach::None } else { Reach::FromOwn };
             rules.reach.insert(recipient, reach);
         }

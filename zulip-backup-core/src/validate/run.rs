@@ -7,16 +7,19 @@ use std::time::Instant;
 use camino::Utf8Path;
 
 use crate::ids::IdSet;
-use crate::package::{Layout, Package};
+use crate::package::{Kind, Layout, Package};
 use crate::rows::Counts;
 use crate::schema::Release;
 use crate::validate::facts::Facts;
 use crate::validate::messages::{Judge, Seen, broken};
 use crate::validate::read::{self, Base, TASK};
 use crate::validate::records::Records;
+use crate::validate::release::Told;
 use crate::validate::rules::Rules;
+use crate::validate::sidecars::Consents;
 use crate::validate::{
-    KindFrom, ValidateOptions, ValidateReport, bots, consistency, counts, privacy, records, sidecars, single,
+    KindFrom, ReleaseFrom, ValidateOptions, ValidateReport, bots, consistency, counts, privacy, records, sidecars,
+    single,
 };
 use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Severity, Task, process};
 
@@ -57,6 +60,8 @@ pub(crate) fn examine(
         path: path.to_owned(),
         kind: options.kind.unwrap_or_default(),
         kind_from: if options.kind.is_some() { KindFrom::Asked } else { KindFrom::Unknown },
+        release: Release::latest()?.name,
+        release_from: ReleaseFrom::Unknown,
         zulip_version: None,
         realm: None,
         users: 0,
@@ -102,14 +107,15 @@ fn all(
         single::check(package, progress, report)?;
         return Ok(None);
     }
-    let converted = is_converted(package)?;
-    let Base { release, sidecars, mut facts, records, findings } = read::base(package, converted, progress)?;
+    let Base { told: Told { release, from }, sidecars, mut facts, records, findings } = read::base(package, progress)?;
+    (report.release, report.release_from) = (release.name, from);
+    let converted = facts.converted;
     facts.complete();
     let listing = package.listing()?;
     // An export with groups is a server's own, whatever files it has lost.
     let has_groups = facts.counts.get("realm").is_some_and(|lists| lists.contains_key("zerver_usergroup"));
-    let required: &[&str] = if converted && !has_groups { &counts::CONVERTED } else { &counts::REQUIRED };
-    report.findings.extend(counts::names(listing, required));
+    let required = counts::required(release.export.exporter, converted && !has_groups);
+    report.findings.extend(counts::names(listing, &required));
     report.findings.extend(findings);
     report.findings.extend(std::mem::take(&mut facts.findings));
     report.files = listing.members.len() as u64;
@@ -122,13 +128,20 @@ fn all(
         report.findings.push(Finding::note("not-compared", "realm.json", message));
         return Ok(None);
     }
-    let manifest = package.manifest().map(|manifest| manifest.kind);
-    let has_consents = sidecars.consented.is_some();
-    let (kind, from) =
-        sidecars::kind(options.kind, manifest, has_consents, converted, &facts.exports, &mut report.findings);
+    let manifest = package.manifest();
+    let (consents, consented) = if release.export.exporter.hides_users {
+        (Consents::File(sidecars.consented.is_some()), sidecars.consented.as_deref())
+    } else {
+        let message = options.consent_message.or(manifest.and_then(|manifest| manifest.consent_message_id));
+        let users = message.and_then(|message| facts.reacted.get(&message)).map(Vec::as_slice);
+        (Consents::Message(message.is_some()), users)
+    };
+    let consented = consented.unwrap_or_default();
+    let asked = options.consent_message.map(|_| Kind::FullWithConsent).or(options.kind);
+    let manifest = manifest.map(|manifest| manifest.kind);
+    let (kind, from) = sidecars::kind(asked, manifest, consents, converted, &facts.exports, &mut report.findings);
     (report.kind, report.kind_from) = (kind, from);
 
-    let consented = sidecars.consented.as_deref().unwrap_or_default();
     let rules = Rules::new(&facts, kind, consented);
     let shapes = read::shapes(release, &release.export.files.messages, converted)?;
     let judge = Judge { shapes: &shapes, facts: &facts, rules: &rules, seen: Mutex::new(Seen::default()) };
@@ -144,7 +157,7 @@ fn all(
     report.findings.extend(seen.findings);
     report.findings.extend(counts::order(&seen.ranges));
     if let Some(stats) = &sidecars.stats {
-        report.findings.extend(counts::statistics(stats, &counted, &records, listing));
+        report.findings.extend(counts::statistics(release.export.exporter, stats, &counted, &records, listing));
     }
     report.findings.extend(consistency::check(&facts));
     report.findings.extend(bots::check(&facts, release, &file_of));
@@ -158,20 +171,15 @@ fn all(
     if !converted {
         // Who converts has all there is, and nobody to hide it from.
         report.findings.extend(privacy::check(&facts, &rules, &release.export, consented));
-        report.findings.extend(privacy::clients(&facts, kind, &seen.clients));
+        if !release.export.exporter.exports_all_clients {
+            report.findings.extend(privacy::clients(&facts, kind, &seen.clients));
+        }
     }
     let mut message_counts = Counts::new();
     for (list, count) in seen_counts.into_values().flatten() {
         *message_counts.entry(list).or_default() += count;
     }
     Ok(Some(Examined { release, facts, records, messages: seen.messages, message_counts }))
-}
-
-/// Whether one of Zulip's converters made it, of another service's data. A Zulip server writes both of these.
-fn is_converted(package: &Package) -> Result<bool> {
-    let listing = package.listing()?;
-    let has = |name| listing.member(name).is_some();
-    Ok(has("realm.json") && has("migration_status.json") && !has("stats.json") && !has("analytics.json"))
 }
 
 /// The file a list is in, for people.
@@ -186,19 +194,7 @@ fn file_of(list: &str) -> String {
 /// Refuses what cannot be checked.
 fn known(package: &Package) -> Result<()> {
     let path = package.path();
-    let has = |name: &str| package.listing().map(|listing| listing.member(name).is_some());
     match package.layout()? {
-        // Both came with Zulip 10. Where only one is missing, or others with them, something was lost.
-        Some(Layout::Organisation)
-            if !has("migration_status.json")? && !has("stats.json")? && has("uploads/records.json")? =>
-        {
-            let message =
-                format!("{path} has neither migration_status.json nor stats.json: it is of a Zulip before 10");
-            let versions = Release::latest()?.export.zulip_versions.join(", ");
-            Err(Error::new(ErrorKind::Incompatible, message)
-                .with_path(path)
-                .with_hint(format!("exports of Zulip {versions} can be checked")))
-        }
         Some(Layout::Organisation | Layout::SingleUser) => Ok(()),
         None if package.listing()?.members.iter().any(|member| member.name.starts_with("messages-")) => Ok(()),
         None => Err(Error::new(ErrorKind::Damaged, format!("{path} is no export: it has no realm.json"))

@@ -7,8 +7,7 @@ use serde_json::Value;
 
 use crate::package::{Kind, Package};
 use crate::rows::Strict;
-use crate::schema::{Release, migration_number};
-use crate::{Error, ErrorKind, Finding, Findings, Result};
+use crate::{Finding, Findings, Result};
 
 /// The longest such file that is read.
 pub(super) const SMALL: u64 = 64 << 20;
@@ -39,13 +38,14 @@ pub(super) struct Sidecars {
 
 impl Sidecars {
     /// What they are called.
-    pub(super) const NAMES: [&str; 3] = ["migration_status.json", "stats.json", "consented_user_ids.json"];
+    pub(super) const NAMES: [&str; 4] = ["migration_status.json", "stats.json", "stats.txt", "consented_user_ids.json"];
 
     /// Takes one of them in.
     pub(super) fn take(&mut self, name: &str, bytes: &[u8], findings: &mut Findings) {
         match name {
             "migration_status.json" => self.migrations = parse(name, bytes, findings),
             "stats.json" => self.stats = parse(name, bytes, findings),
+            "stats.txt" => self.stats = counted(bytes, findings),
             // A list that cannot be read is one on which nobody is.
             "consented_user_ids.json" => self.consented = Some(parse(name, bytes, findings).unwrap_or_default()),
             _ => {}
@@ -71,36 +71,55 @@ fn parse<T: serde::de::DeserializeOwned>(name: &str, bytes: &[u8], findings: &mu
     }
 }
 
-/// The release that an export with these migrations is of.
-///
-/// # Errors
-/// `Incompatible` for an export of a Zulip version that is not known here.
-pub(super) fn release_of(migrations: Option<&Migrations>) -> Result<&'static Release> {
-    let applied = migrations.and_then(|migrations| migrations.migrations_by_app.get("zerver")).into_iter().flatten();
-    let newest = applied.filter_map(|line| {
-        let (mark, name) = line.trim_start().split_at_checked(3)?;
-        if mark == "[ ]" { None } else { migration_number(name.trim_start()) }
-    });
-    let newest = newest.max();
-    let told = Release::of_migration(newest)?;
-    // Exports of releases that do not tell their migrations cannot be read yet: whoever wrote this file made it up.
-    let release = if told.export.exporter.tells_migrations { told } else { Release::latest()? };
-    let (schema, expected) = (&release.export, &release.export.migrations);
-    let Some(newest) = newest else { return Ok(release) };
-    if expected.have(newest) {
-        return Ok(release);
+/// The counts of `stats.txt`, as `stats.json` has them. The file names the directory it was written in, which says nothing
+/// any more.
+fn counted(bytes: &[u8], findings: &mut Findings) -> Option<BTreeMap<String, Value>> {
+    let mut stats: BTreeMap<String, Value> = BTreeMap::new();
+    let mut part: Option<String> = None;
+    let mut wrong = |line: &str| {
+        let message = format!("is not the list of counts it has to be: {line:?}");
+        findings.push(Finding::error("stats-invalid", "stats.txt", message));
+        None
+    };
+    let text = String::from_utf8_lossy(bytes);
+    for line in text.lines() {
+        let Some(name) = &part else {
+            let (path, file) = line.rsplit_once('/').unwrap_or(("", line));
+            part = match (file, file.strip_suffix(".json"), path.rsplit('/').next()) {
+                ("records.json", _, Some(directory)) if !path.is_empty() => Some(format!("{directory}_records")),
+                (_, Some(stem), _) if path.is_empty() => {
+                    stats.insert(stem.to_owned(), Value::Object(serde_json::Map::new()));
+                    Some(stem.to_owned())
+                }
+                _ => return wrong(line),
+            };
+            continue;
+        };
+        if line.is_empty() {
+            part = None;
+            continue;
+        }
+        let Some((Ok(count), what)) =
+            line.trim_start().split_once(' ').map(|(count, what)| (count.parse::<u64>(), what))
+        else {
+            return wrong(line);
+        };
+        match stats.get_mut(name) {
+            Some(Value::Object(lists)) => drop(lists.insert(what.to_owned(), count.into())),
+            Some(_) => return wrong(line),
+            None => drop(stats.insert(name.clone(), count.into())),
+        }
     }
-    let version = migrations.and_then(|migrations| migrations.zulip_version.as_deref()).unwrap_or("another version");
-    let message = format!(
-        "the export is of Zulip {version}, whose newest migration is {newest:04}: expected {}, whose newest is from {:04}{}",
-        schema.zulip_versions.join(", "),
-        expected.after,
-        expected.before.as_ref().map(|before| format!(" to before {before:04}")).unwrap_or_default(),
-    );
-    Err(Error::new(ErrorKind::Incompatible, message).with_hint(format!(
-        "exports of Zulip {} can be read; use a release of this program that knows {version}",
-        schema.zulip_versions.join(", ")
-    )))
+    Some(stats)
+}
+
+/// Where it stands who consents, and whether it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Consents {
+    /// In `consented_user_ids.json`.
+    File(bool),
+    /// In reactions to a message.
+    Message(bool),
 }
 
 /// What kind of export it is.
@@ -110,11 +129,12 @@ pub(super) fn release_of(migrations: Option<&Migrations>) -> Result<&'static Rel
 pub(super) fn kind(
     asked: Option<Kind>,
     manifest: Option<Kind>,
-    has_consents: bool,
+    consents: Consents,
     converted: bool,
     exports: &BTreeMap<i64, (i64, i64)>,
     findings: &mut Findings,
 ) -> (Kind, KindFrom) {
+    let has_consents = consents == Consents::File(true);
     let recorded = exports.iter().rev().find(|(_, (_, status))| *status == 2).and_then(|(_, (kind, _))| match kind {
         1 => Some(Kind::Public),
         2 => Some(Kind::FullWithConsent),
@@ -138,9 +158,13 @@ pub(super) fn kind(
             (Kind::Full, KindFrom::Unknown)
         }
     };
-    if kind == Kind::FullWithConsent && !has_consents {
+    if kind == Kind::FullWithConsent && consents == Consents::File(false) {
         let message = "is not there: nobody consents, and nothing private is justified";
         findings.push(Finding::error("consent-missing", "consented_user_ids.json", message));
+    } else if kind == Kind::FullWithConsent && consents == Consents::Message(false) {
+        let message = "by which message users consented nothing says: nothing private is justified";
+        let hint = "name it with --consent-message-id";
+        findings.push(Finding::error("consent-missing", "realm.json zerver_reaction", message).with_hint(hint));
     } else if kind != Kind::FullWithConsent && has_consents {
         let message = format!("is there, as in an export with consent, and the export is taken for {kind}");
         findings.push(Finding::error("export-kind-differs", "consented_user_ids.json", message));

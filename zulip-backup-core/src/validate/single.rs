@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::package::{Go, Package, message_file_number};
 use crate::rows::{self, RowParser, Shape, Sink};
-use crate::schema::{ExportSchema, Release, RowRule, Source};
+use crate::schema::{ExportSchema, RowRule, Source};
 use crate::validate::read::{TASK, record_directory};
 use crate::validate::records::{self, Records};
+use crate::validate::release::Told;
 use crate::validate::{KindFrom, ValidateReport, counts};
 use crate::{Finding, Findings, Progress, Result};
 
@@ -15,7 +16,8 @@ const REQUIRED: [&str; 4] = ["user.json", "uploads/records.json", "avatars/recor
 
 /// Checks it.
 pub(super) fn check(package: &Package, progress: &dyn Progress, report: &mut ValidateReport) -> Result<()> {
-    let release = Release::latest()?;
+    let Told { release, from } = Told::of_user(package)?;
+    (report.release, report.release_from) = (release.name, from);
     let schema = &release.export;
     let shapes = |lists: &[crate::schema::RowList]| {
         lists.iter().map(|list| Shape::new(release, list)).collect::<Result<Vec<_>>>()

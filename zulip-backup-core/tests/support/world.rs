@@ -107,6 +107,11 @@ impl World {
     /// A host with a server that was just installed: no organisation yet, not even the internal one, and no uploads. Its
     /// `avatar_salt` is the real server's.
     pub fn fresh(shared: &Utf8Path) -> Self {
+        Self::fresh_of(shared, "11.0-dev+git")
+    }
+
+    /// The same of another Zulip version, whose server's data is at `shared`.
+    pub fn fresh_of(shared: &Utf8Path, zulip_version: &str) -> Self {
         let world = Self::new(|_| ());
         dump::fill(&world.cluster, &shared.join("fresh-server.dump"), "zulip");
         world.host.remove("/home/zulip/uploads");
@@ -114,7 +119,8 @@ impl World {
         let secrets = std::fs::read_to_string(shared.join("zulip-secrets.conf")).unwrap();
         world.host.write("/etc/zulip/zulip-secrets.conf", &secrets);
         world.host.mode("/etc/zulip/zulip-secrets.conf", 0o640);
-        std::fs::write(world.host.deployment().join("version.py"), "ZULIP_VERSION = \"11.0-dev+git\"\n").unwrap();
+        std::fs::write(world.host.deployment().join("version.py"), format!("ZULIP_VERSION = \"{zulip_version}\"\n"))
+            .unwrap();
         world
     }
 

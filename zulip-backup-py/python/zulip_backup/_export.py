@@ -29,6 +29,20 @@ class PlannedUser:
     """The address (``delivery_email``)."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Consent:
+    """The message that users were asked by, and how many consented."""
+
+    message_id: int
+    """The message's id."""
+    content: str
+    """What it says."""
+    users: int
+    """How many users consented."""
+    of: int
+    """How many there are who could have: active people with more rights than guests."""
+
+
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class ExportReport(Report):
     """What an export did. Its JSON is stable: keys are added, never changed."""
@@ -85,6 +99,8 @@ class ExportPlan(Plan["ExportReport"]):
     """The user whose data alone is exported."""
     kind: Literal["full", "full-with-consent", "public"]
     """Whose data."""
+    consent: Consent | None = None
+    """The message by whose reactions users consented, where that is how they do."""
     compat: Literal["fixed", "strict"]
     """What is done where upstream is wrong."""
     record: bool
@@ -112,6 +128,7 @@ def plan_export(
     output: StrPath | None = None,
     upload: bool = False,
     kind: Kind = "full",
+    consent_message: int | None = None,
     compat: Compat = "fixed",
     no_record: bool = False,
     deactivate: bool = False,
@@ -127,6 +144,8 @@ def plan_export(
     :param upload: put the archive where the server hands it out to everybody who knows its address (``url`` of plan and
         report); of ``output`` the name alone counts then
     :param kind: whose data
+    :param consent_message: the id of the message by whose reactions users consented, on Zulip before 10; the kind is
+        ``"full-with-consent"`` then
     :param compat: what to do where upstream is wrong
     :param no_record: leave no trace in the database
     :param deactivate: deactivate the organisation before
@@ -139,6 +158,7 @@ def plan_export(
         output=output,
         upload=upload,
         kind=kind,
+        consent_message=consent_message,
         compat=compat,
         no_record=no_record,
         deactivate=deactivate,
@@ -156,6 +176,7 @@ def export(
     output: StrPath | None = None,
     upload: bool = False,
     kind: Kind = "full",
+    consent_message: int | None = None,
     compat: Compat = "fixed",
     no_record: bool = False,
     deactivate: bool = False,
@@ -171,6 +192,7 @@ def export(
         output=output,
         upload=upload,
         kind=kind,
+        consent_message=consent_message,
         compat=compat,
         no_record=no_record,
         deactivate=deactivate,

@@ -78,6 +78,8 @@ class ImportPlan(Plan["ImportReport"]):
     """The export."""
     kind: Kind
     """Whose data it holds."""
+    export_release: str
+    """The Zulip release that it is of, by its major version."""
     export_zulip_version: str | None = None
     """The Zulip version it is of, as it says."""
     zulip_version: str

@@ -25,6 +25,10 @@ class ValidateReport(Report):
     """As what it was judged."""
     kind_from: Literal["asked", "manifest", "consented-user-ids", "realm-export", "converted", "single-user", "unknown"]
     """What told that."""
+    release: str
+    """The Zulip release as one of which it was judged, by its major version."""
+    release_from: Literal["migrations", "columns", "unknown"]
+    """What told that."""
     zulip_version: str | None = None
     """The Zulip version it is of, as it says."""
     realm: str | None = None
@@ -186,8 +190,10 @@ def validate(
 
     :param export: a directory or a tarball
     :param kind: whose data it may hold; absent: what the export says
+    :param consent_message: the id of the message by whose reactions users consented, which exports of Zulip before 10 do
+        not say
     """
-    options = request(kind=kind, jobs=jobs_of(jobs))
+    options = request(kind=kind, consent_message=consent_message, jobs=jobs_of(jobs))
     return run(ValidateReport, {"verb": "validate", "export": path_of("export", export), "options": options}, progress)
 
 

@@ -115,7 +115,7 @@ impl Index {
                 lock()?.migrations = Some(migrations);
             }
             // It counts the rows, which are compared themselves.
-            "stats.json" => {}
+            "stats.json" | "stats.txt" => {}
             _ => match (list_file(name), name.strip_suffix("/records.json")) {
                 (Some(file), _) => {
                     let mut rows: Option<Arc<Rows>> = None;

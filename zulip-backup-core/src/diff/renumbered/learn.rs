@@ -55,8 +55,6 @@ pub(super) struct Known {
     pub(super) user_fields: HashSet<i64>,
     /// Who answers for emoji of nobody: the oldest active owner.
     pub(super) default_owner: Option<i64>,
-    /// The first message of each channel.
-    pub(super) first_messages: HashMap<i64, i64>,
 }
 
 /// What was read of one export.
@@ -78,8 +76,6 @@ struct Learned {
     attachments: HashMap<String, i64>,
     user_fields: HashSet<i64>,
     default_owner: Option<i64>,
-    /// The first message to each recipient.
-    first: HashMap<i64, i64>,
 }
 
 /// Reads both exports, with `jobs` threads.
@@ -130,12 +126,6 @@ impl Learned {
         }
         let pair = |one: &str, other: &str| Some((row.integer(one)?, row.integer(other)?));
         match (list, id) {
-            ("zerver_message", Some(id)) => {
-                if let Some(recipient) = row.integer("recipient") {
-                    let first = self.first.entry(recipient).or_insert(id);
-                    *first = id.min(*first);
-                }
-            }
             ("zerver_userprofile", Some(id))
                 if row.integer("role") == Some(OWNER)
                     && row.get("is_active") == Some("true")
@@ -147,7 +137,10 @@ impl Learned {
                 self.bots.push((id, row.integer("recipient_id"), row.get("email").map_or(0, mark_of)));
             }
             ("zerver_client", Some(id)) => self.clients.push((id, row.get("name").map_or(0, mark_of))),
-            ("zerver_namedusergroup", Some(id)) => drop(self.groups.insert(id, row.get("name").map_or(0, mark_of))),
+            // Before Zulip 9 there was one table of groups.
+            ("zerver_namedusergroup" | "zerver_usergroup", Some(id)) => {
+                self.groups.extend(row.get("name").map(|name| (id, mark_of(name))));
+            }
             ("zerver_usergroupmembership", _) => self.members.extend(pair("user_group", "user_profile")),
             ("zerver_groupgroupmembership", _) => self.subgroups.extend(pair("supergroup", "subgroup")),
             ("zerver_recipient", Some(id)) => {
@@ -178,10 +171,6 @@ impl Learned {
         self.attachments.extend(other.attachments);
         self.user_fields.extend(other.user_fields);
         self.default_owner = self.default_owner.or(other.default_owner);
-        for (recipient, first) in other.first {
-            let known = self.first.entry(recipient).or_insert(first);
-            *known = first.min(*known);
-        }
     }
 
     fn of(&mut self, of: Of) -> &mut Vec<(i64, u64)> {
@@ -313,14 +302,9 @@ impl Known {
             let number = numbers.of(Of::Attachment, *id)?;
             Some((path.clone(), format!("0/attachment-{number}")))
         });
-        let streams = learned.first.iter().filter_map(|(recipient, message)| {
-            let (kind, target) = learned.recipients.get(recipient)?;
-            (*kind == STREAM).then_some((*target, *message))
-        });
         Self {
             realm,
             paths: paths.collect(),
-            first_messages: streams.collect(),
             attachments: learned.attachments,
             user_fields: learned.user_fields,
             default_owner: learned.default_owner,

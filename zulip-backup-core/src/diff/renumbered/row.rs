@@ -222,7 +222,6 @@ impl<'k> Side<'k> {
             }
             Treat::Target => rules::target(row).map_or_else(|| plain(json), |of| number(of, id())),
             Treat::UpTo => id().map_or_else(|| plain(json), |id| numbers.up_to(id).map_or(24, |up_to| mix(25, up_to))),
-            Treat::FirstMessage => self.first_message(row, id()),
             Treat::EmojiAuthor => number(Of::User, id().or(self.known.default_owner)),
             Treat::EmojiCode => {
                 let own = row.text("reaction_type").as_deref() == Some("realm_emoji");
@@ -242,13 +241,6 @@ impl<'k> Side<'k> {
                 |text| string(self.rewriter.edit_history(&text).as_deref().unwrap_or(&text)),
             ),
         }
-    }
-
-    /// What an import finds is the first message of a channel, where a row names none that the export has.
-    fn first_message(&self, row: &Entries<'_>, named: Option<i64>) -> u64 {
-        let numbers = &self.known.numbers;
-        let found = || self.known.first_messages.get(&row.integer("id")?).and_then(|id| numbers.of(Of::Message, *id));
-        numbered(Of::Message, named.and_then(|id| numbers.of(Of::Message, id)).or_else(found))
     }
 
     /// Users, in some fields; who is not in the export is left out, as an import does.

@@ -9,7 +9,8 @@ use crate::uploads::{AvatarName, Store};
 const AT_ONCE: u64 = 1 << 18;
 
 impl FileFinder<'_> {
-    /// Files are in the order of their paths, which the database cannot know ([`AvatarName::new`]). So users are read once for each part of the hashes that fits into memory.
+    /// Files are in the order of their paths, which the database cannot know ([`AvatarName::new`]). So users are read once
+    /// for each part of the hashes that fits into memory.
     pub(super) fn avatars(&self, reader: &mut RowReader, jobs: &mut Jobs<'_, '_>) -> Result<()> {
         let from = format!("FROM zerver_userprofile t WHERE t.avatar_source <> 'G' AND {}", self.scope.avatars("t"));
         let mut count = 0;
@@ -18,12 +19,13 @@ impl FileFinder<'_> {
             count = u64::try_from(row.integer(0)?).unwrap_or(0);
             Ok(())
         })?;
+        let versions = self.scope.schema.exporter.versions_avatars;
         let parts = count.div_ceil(AT_ONCE).clamp(1, 256);
         let all = format!("COPY (SELECT t.id, t.avatar_version {from}) TO STDOUT (FORMAT binary)");
         for part in 0..parts {
             let mut avatars = Vec::new();
             reader.copy_binary("read the users with avatars", &all, |row| {
-                let (user, version) = (row.integer(0)?, row.integer(1)?);
+                let (user, version) = (row.integer(0)?, versions.then_some(row.integer(1)?));
                 let name = AvatarName::new(user, version, self.avatar_salt);
                 if u64::from(name.0[0]) * parts / 256 == part {
                     avatars.push((name, user, version));
@@ -41,7 +43,7 @@ impl FileFinder<'_> {
     fn plan_avatars(
         &self,
         reader: &mut RowReader,
-        avatars: &[(AvatarName, i64, i64)],
+        avatars: &[(AvatarName, i64, Option<i64>)],
         jobs: &mut Jobs<'_, '_>,
     ) -> Result<()> {
         let ids = avatars.iter().map(|(_, user, _)| user.to_string()).collect::<Vec<_>>().join(", ");

@@ -17,7 +17,8 @@ pub(in crate::export) enum Record {
     Avatar {
         user: i64,
         email: String,
-        version: i64,
+        /// Where its release says it.
+        version: Option<i64>,
         /// Whether there should be such a file: system bots of another organisation have none here.
         expected: bool,
     },
@@ -43,7 +44,9 @@ impl FileItem {
             }
             Record::Avatar { user, email, version, .. } => {
                 owned(&mut row, *user, email);
-                row.number("avatar_version", *version);
+                if let Some(version) = version {
+                    row.number("avatar_version", *version);
+                }
                 self.stored(&mut row, bytes, modified)?;
             }
             Record::Emoji { author, file_name, name, deactivated } => {

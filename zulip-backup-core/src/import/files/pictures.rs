@@ -4,7 +4,7 @@ use std::io::Read;
 
 use crate::images::{self, BadImage, MAX_ORIGINAL};
 use crate::import::attachments::Picture;
-use crate::import::files::{Copied, Lacks, Target, What};
+use crate::import::files::{Copied, Lacks, Shown, Target, What};
 use crate::package::{Member, read_small};
 use crate::uploads::Staging;
 use crate::{Error, ErrorKind, Result};
@@ -78,7 +78,7 @@ impl Target {
         member: &Member,
         content: &mut (dyn Read + Send),
         staging: &dyn Staging,
-        (file_name, shown): (&str, bool),
+        (file_name, shown): (&str, Shown),
         copied: &mut Copied,
     ) -> Result<()> {
         let original = read_small(&member.name, content, MAX_ORIGINAL)?;
@@ -86,8 +86,9 @@ impl Target {
         let as_shown = format!("emoji/images/{file_name}");
         match images::emoji(&original, file_name) {
             Ok(made) => {
-                if !shown {
-                    staging.put(self.store, &as_shown, &mut &made.image[..])?;
+                let image = if shown == Shown::Made { &made.image } else { &original };
+                if shown != Shown::Exported {
+                    staging.put(self.store, &as_shown, &mut &image[..])?;
                     copied.files += 1;
                 }
                 if let Some(still) = &made.still {
@@ -98,7 +99,7 @@ impl Target {
                 }
             }
             Err(bad) => {
-                if !shown {
+                if shown != Shown::Exported {
                     staging.put(self.store, &as_shown, &mut &original[..])?;
                     copied.files += 1;
                 }

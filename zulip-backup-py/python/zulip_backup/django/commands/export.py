@@ -30,6 +30,11 @@ class Command(ZulipBackupCommand):
         kinds = parser.add_mutually_exclusive_group()
         kinds.add_argument("--public-only", action="store_true", help="Public channels alone.")
         kinds.add_argument("--export-full-with-consent", action="store_true", help="And what users consent to.")
+        kinds.add_argument(
+            "--consent-message-id",
+            type=int,
+            help="On Zulip before 10: and what is of users who reacted to this message with an outbox tray.",
+        )
         parser.add_argument("--deactivate-realm", action="store_true", help="Deactivate the organisation before.")
         parser.add_argument("--force", action="store_true", help="Export also where nobody could use the result.")
         parser.add_argument(
@@ -55,6 +60,7 @@ class Command(ZulipBackupCommand):
             output=tarball_of(options["output"]),
             upload=options["upload"],
             kind=kind,  # type: ignore[arg-type]
+            consent_message=options["consent_message_id"],
             compat=options["compat"],
             no_record=options["no_record"],
             deactivate=options["deactivate_realm"],

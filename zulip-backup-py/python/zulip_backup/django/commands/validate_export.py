@@ -19,13 +19,21 @@ class Command(ZulipBackupCommand):
         """Which export, and as what."""
         super().add_arguments(parser)
         parser.add_argument("export", help="The export: a directory or a tarball.")
-        parser.add_argument("--kind", choices=["full", "full-with-consent", "public"], help="Whose data it may hold.")
+        kinds = parser.add_mutually_exclusive_group()
+        kinds.add_argument("--kind", choices=["full", "full-with-consent", "public"], help="Whose data it may hold.")
+        kinds.add_argument(
+            "--consent-message-id", type=int, help="The message by whose reactions users consented, on Zulip before 10."
+        )
         add_jobs(parser)
 
     def run(self, options: dict[str, Any]) -> None:
         """Checks it."""
         report = validate(
-            options["export"], kind=options["kind"], jobs=options["jobs"], progress=self.progress(options)
+            options["export"],
+            kind=options["kind"],
+            consent_message=options["consent_message_id"],
+            jobs=options["jobs"],
+            progress=self.progress(options),
         )
         self.show(report, options)
         if not report.is_sound:
