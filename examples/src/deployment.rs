@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use zulip_backup_core::schema::Release;
+
 use crate::rng::{Domain, Rng};
 use crate::world::World;
 
@@ -100,7 +102,7 @@ pub(crate) fn write(world: &World, root: &Path, database: &DatabaseAddress) -> i
         write_file(&deployment.join(script), &text, 0o755)?;
     }
     write_file(&deployment.join("manage.py"), &manage(&root), 0o755)?;
-    write_file(&deployment.join("scripts/migrations"), &show_migrations(), 0o644)?;
+    write_file(&deployment.join("scripts/migrations"), &show_migrations(world.release), 0o644)?;
     relink(&deployment, &deployments.join("current"))?;
     relink(&deployment, &deployments.join("last"))
 }
@@ -227,8 +229,12 @@ fn manage(root: &Path) -> String {
     )
 }
 
-fn show_migrations() -> String {
-    include_str!("../data/showmigrations-10.txt").to_owned()
+fn show_migrations(release: &Release) -> String {
+    let of_app = |(app, names): (&String, &Vec<String>)| {
+        let lines: String = names.iter().map(|name| format!(" [X] {name}\n")).collect();
+        format!("{app}\n{}", if lines.is_empty() { " (no migrations)\n".to_owned() } else { lines })
+    };
+    release.migrations.iter().map(of_app).collect()
 }
 
 fn quoted(path: &Path) -> String {

@@ -38,21 +38,12 @@ fn describe(error: &postgres::Error) -> String {
 /// message's head (some 0.3 s for a million); rows and files are made when they are asked for, in bounded memory.
 pub struct SampleServer {
     world: World,
-    catalog: &'static Catalog,
 }
 
 impl SampleServer {
     /// Fails when the Zulip version's tables are not known, or there are fewer than 100 messages.
     pub fn new(options: &SampleOptions) -> Result<Self, SampleError> {
-        let release = Release::latest()?;
-        if !std::ptr::eq(Release::for_version(&options.zulip_version)?, release) {
-            return Err(zulip_backup_core::Error::new(
-                zulip_backup_core::ErrorKind::Incompatible,
-                format!("sample servers are of Zulip {}, not {}", release.name, options.zulip_version),
-            )
-            .into());
-        }
-        let catalog = &release.catalog;
+        let release = Release::for_version(&options.zulip_version)?;
         if !(100..=10_000_000).contains(&options.messages) {
             return Err(zulip_backup_core::Error::new(
                 zulip_backup_core::ErrorKind::Usage,
@@ -60,7 +51,7 @@ impl SampleServer {
             )
             .into());
         }
-        Ok(Self { world: World::new(options), catalog })
+        Ok(Self { world: World::new(options, release) })
     }
 
     /// What it was made of.
@@ -70,7 +61,7 @@ impl SampleServer {
 
     /// The tables it has.
     pub fn catalog(&self) -> &'static Catalog {
-        self.catalog
+        &self.world.release.catalog
     }
 
     /// Whether a table has no rows, as on any self-hosted server: billing, phone devices, the push bouncer.
@@ -80,7 +71,7 @@ impl SampleServer {
 
     /// Writes the rows of `table` as PostgreSQL's COPY text, all columns in the catalog's order, and gives their number.
     pub fn write_rows(&self, table: &str, out: &mut dyn Write) -> Result<u64, SampleError> {
-        Ok(tables::write(&self.world, self.catalog.table(table)?, out)?)
+        Ok(tables::write(&self.world, self.catalog().table(table)?, out)?)
     }
 
     /// Rows of `zerver_usermessage`, without making them.

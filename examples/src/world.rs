@@ -8,6 +8,8 @@ mod summary;
 pub(crate) use head::{Edit, Head, Target, deleted_ids};
 pub(crate) use summary::Summary;
 
+use zulip_backup_core::schema::Release;
+
 use crate::SampleOptions;
 use crate::files::FilePlan;
 
@@ -37,6 +39,8 @@ pub(crate) const SYSTEM_GROUPS: [(&str, &str); 8] = [
 
 pub(crate) struct World {
     pub(crate) options: SampleOptions,
+    /// The Zulip release that it is of.
+    pub(crate) release: &'static Release,
     pub(crate) avatar_salt: String,
     pub(crate) realms: Vec<Realm>,
     pub(crate) users: Vec<User>,
@@ -165,8 +169,16 @@ impl User {
 }
 
 impl World {
+    /// Whether the release has a column.
+    pub(crate) fn has(&self, table: &str, column: &str) -> bool {
+        self.release.catalog.has_column(table, column)
+    }
+
     /// The nameless group of those who administer a channel, if it has one of its own.
     pub(crate) fn stream_admin_group(&self, stream: &Stream) -> Option<i64> {
+        if !self.has("zerver_stream", "can_administer_channel_group_id") {
+            return None;
+        }
         stream.creator.map(|_| self.realms.len() as i64 * 8 + stream.id)
     }
 

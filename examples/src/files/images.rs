@@ -2,6 +2,7 @@
 
 use std::io;
 
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::content::{self, Kind};
@@ -39,8 +40,10 @@ pub(crate) struct Export {
 
 const FIRST_NUMBER: u64 = 1 << 40;
 
-/// The first 40 hexadecimal digits of SHA-256 of `<user id>:<avatar version>:<avatar salt>`.
-pub(crate) fn avatar_hash(user_id: i64, version: i64, salt: &str) -> String {
+/// The first 40 hexadecimal digits of SHA-256 of `<user id>:<avatar version>:<avatar salt>`; of releases whose names do not
+/// depend on the version, SHA-1 of `<user id><avatar salt>`.
+pub(crate) fn avatar_hash(user_id: i64, version: Option<i64>, salt: &str) -> String {
+    let Some(version) = version else { return hex(&Sha1::digest(format!("{user_id}{salt}"))) };
     let digest = Sha256::digest(format!("{user_id}:{version}:{salt}"));
     hex(&digest[..20])
 }
@@ -96,6 +99,7 @@ pub(crate) fn images(world: &World) -> Vec<Image> {
     };
     for user in &world.users {
         if let Some(version) = user.avatar {
+            let version = world.release.export.exporter.versions_avatars.then_some(version);
             let hash = avatar_hash(user.id, version, &world.avatar_salt);
             let base = format!("avatars/{}/{hash}", world.realms[user.realm].id);
             push(format!("{base}.png"), 1200);
@@ -136,7 +140,7 @@ mod tests {
     fn an_avatar_is_named_as_upstream_names_it() {
         // User 9, version 2 of a real server with a known salt.
         let salt = "bc8e48abd8737a51f8819766ed41e4ecd2850797c95cd686d3095bd51b3bc6dc";
-        assert_eq!(avatar_hash(9, 2, salt), EXPECTED);
+        assert_eq!(avatar_hash(9, Some(2), salt), EXPECTED);
     }
 
     const EXPECTED: &str = "745228ce10ce640b96f7cc0dab2e221ce419bdb4";

@@ -162,7 +162,8 @@ mod tests {
     #[test]
     fn every_linked_file_is_found_from_its_message() {
         for (messages, files) in [(100, 200), (1000, 12), (5000, 1600)] {
-            let world = World::new(&SampleOptions { messages, upload_files: Some(files), ..SampleOptions::default() });
+            let options = SampleOptions { messages, upload_files: Some(files), ..SampleOptions::default() };
+            let world = World::new(&options, zulip_backup_core::schema::Release::latest().unwrap());
             let found: Vec<u64> =
                 (0..messages).filter_map(|number| world.files.of_message(number)).map(|file| file.number).collect();
             assert_eq!(found, (0..world.files.linked).collect::<Vec<_>>());

@@ -144,6 +144,8 @@ fn write_user(world: &World, user: &User, rows: &mut Rows<'_>) -> io::Result<()>
         ("timezone", ["", "Europe/Berlin", "America/New_York", "Asia/Tokyo"][rng.index(4)].into()),
         ("avatar_source", if user.avatar.is_some() { "U" } else { "G" }.into()),
         ("avatar_version", user.avatar.unwrap_or(1).into()),
+        ("tutorial_status", "F".into()),
+        ("onboarding_steps", "[]".into()),
         ("allow_private_data_export", (human && user.id % 3 != 0).into()),
     ]);
     rows.row(&values)

@@ -117,6 +117,8 @@ fn write_stream(world: &World, stream: &Stream, rng: &mut Rng, rows: &mut Rows<'
         ("recipient_id", stream.recipient.into()),
         ("invite_only", private.into()),
         ("history_public_to_subscribers", (stream.kind != StreamKind::Private).into()),
+        ("stream_post_policy", if sender == Role::Everyone { 1 } else { 2 }.into()),
+        ("email_token", Rng::new(world.options.seed, Domain::Table, 5000 + stream.id as u64).hex(32).into()),
         ("is_web_public", (stream.kind == StreamKind::WebPublic).into()),
         ("is_recently_active", true.into()),
         ("message_retention_days", (stream.id % 17 == 0).then_some(365).into()),

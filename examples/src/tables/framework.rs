@@ -2,13 +2,14 @@
 
 use std::io;
 
+use zulip_backup_core::schema::Release;
+
 use crate::copy::{Rows, at};
 use crate::rng::{Domain, Rng};
 use crate::time::{BEGIN, DAY, NOW, SECOND};
 use crate::world::World;
 
 const CONTENT_TYPES: &str = include_str!("../../data/content-types-10.txt");
-const MIGRATIONS: &str = include_str!("../../data/showmigrations-10.txt");
 
 /// The id of a model in `django_content_type`.
 pub(super) fn content_type(model: &str) -> i64 {
@@ -17,16 +18,12 @@ pub(super) fn content_type(model: &str) -> i64 {
 }
 
 /// The applied migrations: application and name.
-pub(crate) fn migrations() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let mut app = "";
-    MIGRATIONS.lines().filter_map(move |line| {
-        if let Some(name) = line.strip_prefix(" [X] ") {
-            // A squashed migration stands with the number it replaces: "0001_squashed_0021 (21 squashed migrations)".
-            return Some((app, name.split(' ').next().unwrap_or(name)));
-        }
-        app = line.trim();
-        None
-    })
+fn migrations(release: &'static Release) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let of_app = |(app, names): (&'static String, &'static Vec<String>)| {
+        // A squashed migration stands with the number it replaces: "0001_squashed_0021 (21 squashed migrations)".
+        names.iter().map(move |name| (app.as_str(), name.split(' ').next().unwrap_or(name)))
+    };
+    release.migrations.iter().flat_map(of_app)
 }
 
 pub(super) fn write(world: &World, rows: &mut Rows<'_>) -> io::Result<bool> {
@@ -50,7 +47,7 @@ pub(super) fn write(world: &World, rows: &mut Rows<'_>) -> io::Result<bool> {
             }
         }
         "django_migrations" => {
-            for (index, (app, name)) in migrations().enumerate() {
+            for (index, (app, name)) in migrations(world.release).enumerate() {
                 let applied = BEGIN + index as i64 * SECOND;
                 rows.row(&[("app", app.into()), ("name", name.into()), ("applied", at(applied))])?;
             }
@@ -108,7 +105,7 @@ mod tests {
 
     #[test]
     fn migrations_are_those_of_the_release() {
-        let all: Vec<_> = migrations().collect();
+        let all: Vec<_> = migrations(Release::for_version("10.1").unwrap()).collect();
         assert_eq!(all.len(), 173);
         assert!(all.contains(&("analytics", "0001_squashed_0021_alter_fillstate_id")));
         assert!(all.iter().all(|(app, name)| !app.is_empty() && !name.contains(' ')));

@@ -8,6 +8,8 @@ use crate::world::{Role, SYSTEM_GROUPS, User, World};
 
 pub(super) fn write(world: &World, rows: &mut Rows<'_>) -> io::Result<bool> {
     match rows.table().name.as_str() {
+        // Before Zulip 9 there was one table of groups, all with names.
+        "zerver_usergroup" if rows.table().column("name").is_some() => write_named(world, rows)?,
         "zerver_usergroup" => {
             for realm in &world.realms {
                 for role in 1..=8 {
@@ -56,18 +58,19 @@ fn write_named(world: &World, rows: &mut Rows<'_>) -> io::Result<()> {
             ("can_remove_members_group_id", nobody.into()),
         ]
     };
+    let id = if rows.table().column("usergroup_ptr_id").is_some() { "usergroup_ptr_id" } else { "id" };
     for realm in &world.realms {
         let nobody = realm.group(Role::Nobody);
         for (index, (name, description)) in SYSTEM_GROUPS.iter().enumerate() {
             let mut values = permissions(nobody, nobody, nobody, nobody);
             values.extend([
-                ("usergroup_ptr_id", (nobody + index as i64).into()),
+                (id, (nobody + index as i64).into()),
                 ("name", (*name).into()),
                 ("description", (*description).into()),
                 ("is_system_group", true.into()),
                 ("realm_id", realm.id.into()),
             ]);
-            rows.row(&values)?;
+            named(rows, values)?;
         }
     }
     for group in &world.groups {
@@ -75,7 +78,7 @@ fn write_named(world: &World, rows: &mut Rows<'_>) -> io::Result<()> {
         let everyone = realm.group(Role::Everyone);
         let mut values = permissions(realm.group(Role::Nobody), group.manager_group, everyone, everyone);
         values.extend([
-            ("usergroup_ptr_id", group.id.into()),
+            (id, group.id.into()),
             ("name", group.name.as_str().into()),
             ("description", "People who *care*".into()),
             ("realm_id", realm.id.into()),
@@ -83,12 +86,20 @@ fn write_named(world: &World, rows: &mut Rows<'_>) -> io::Result<()> {
             ("date_created", at(BEGIN + 30 * DAY)),
             ("deactivated", group.deactivated.into()),
         ]);
-        rows.row(&values)?;
+        named(rows, values)?;
     }
     Ok(())
 }
 
+/// A row of a group with a name, which two tables of different releases have.
+fn named(rows: &mut Rows<'_>, mut values: Vec<(&'static str, Value)>) -> io::Result<()> {
+    let table = rows.table();
+    values.retain(|(name, _)| table.column(name).is_some());
+    rows.row(&values)
+}
+
 fn write_members(world: &World, rows: &mut Rows<'_>) -> io::Result<()> {
+    let one_table = world.has("zerver_usergroup", "name");
     let mut member =
         |group: i64, user: &User| rows.row(&[("user_group_id", group.into()), ("user_profile_id", user.id.into())]);
     for user in &world.users {
@@ -110,7 +121,9 @@ fn write_members(world: &World, rows: &mut Rows<'_>) -> io::Result<()> {
         }
     }
     for group in &world.groups {
-        member(group.manager_group, &world.users[group.creator as usize])?;
+        if !one_table {
+            member(group.manager_group, &world.users[group.creator as usize])?;
+        }
         for index in &group.members {
             member(group.id, &world.users[*index as usize])?;
         }

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use zulip_backup_core::schema::Column;
+
 use crate::copy::{Rows, at, escaped, integer};
 use crate::rng::{Domain, Rng};
 use crate::text::{Body, EMOJI, Parts};
@@ -63,36 +65,15 @@ fn recent(world: &World, count: u64, mut write: impl FnMut(&Head, i64, &mut Rng)
     Ok(())
 }
 
-/// The columns of `zerver_message` in the order in which [`write_messages`] writes them.
-const MESSAGE: [&str; 18] = [
-    "id",
-    "type",
-    "subject",
-    "content",
-    "rendered_content",
-    "rendered_content_version",
-    "date_sent",
-    "last_edit_time",
-    "edit_history",
-    "has_attachment",
-    "has_image",
-    "has_link",
-    "search_tsvector",
-    "sender_id",
-    "sending_client_id",
-    "realm_id",
-    "recipient_id",
-    "is_channel_message",
-];
-
-/// Ends the program when a table is not as the code that writes its rows by hand believes.
-fn assert_columns(rows: &Rows<'_>, columns: &[&str]) {
-    let actual: Vec<&str> = rows.table().columns.iter().map(|column| column.name.as_str()).collect();
-    assert_eq!(actual, columns, "the columns of {}", rows.table().name);
+/// Where in `names` each column of the table is. One that is not there ends the program: nothing is known of it.
+fn places(rows: &Rows<'_>, names: &[&str]) -> Vec<usize> {
+    let table = rows.table();
+    let place = |column: &Column| names.iter().position(|name| *name == column.name);
+    let places: Option<Vec<usize>> = table.columns.iter().map(place).collect();
+    places.unwrap_or_else(|| panic!("{} has other columns than {names:?}", table.name))
 }
 
 fn write_messages(world: &World, rows: &mut Rows<'_>) -> io::Result<()> {
-    assert_columns(rows, &MESSAGE);
     let mut body = Body::default();
     for number in 0..world.options.messages {
         let head = world.head(number);
@@ -115,40 +96,47 @@ fn write_messages(world: &World, rows: &mut Rows<'_>) -> io::Result<()> {
             };
             body.write(&mut rng, parts);
         }
+        let edited = history(world, &head);
+        let table = rows.table();
         let out = rows.buffer();
-        integer(out, head.id);
-        out.extend_from_slice(b"\t1\t");
-        escaped(out, subject.as_bytes());
-        out.push(b'\t');
-        escaped(out, &body.content);
-        out.push(b'\t');
-        escaped(out, &body.html);
-        out.extend_from_slice(b"\t1\t");
-        time::write(out, head.sent);
-        out.push(b'\t');
-        match history(world, &head) {
-            Some((edited, json)) => {
-                time::write(out, edited);
+        for (place, column) in table.columns.iter().enumerate() {
+            if place > 0 {
                 out.push(b'\t');
-                escaped(out, json.as_bytes());
             }
-            None => out.extend_from_slice(b"\\N\t\\N"),
+            match column.name.as_str() {
+                "id" => integer(out, head.id),
+                "type" | "rendered_content_version" => out.push(b'1'),
+                "subject" => escaped(out, subject.as_bytes()),
+                "content" => escaped(out, &body.content),
+                "rendered_content" => escaped(out, &body.html),
+                "date_sent" => time::write(out, head.sent),
+                "last_edit_time" => match &edited {
+                    Some((edited, _)) => time::write(out, *edited),
+                    None => out.extend_from_slice(b"\\N"),
+                },
+                "edit_history" => match &edited {
+                    Some((_, json)) => escaped(out, json.as_bytes()),
+                    None => out.extend_from_slice(b"\\N"),
+                },
+                "has_attachment" => boolean(out, attachment.is_some()),
+                "has_image" => boolean(out, image),
+                "has_link" => boolean(out, body.has_link),
+                "search_tsvector" => escaped(out, &body.lexemes),
+                "sender_id" => integer(out, world.users[head.sender as usize].id),
+                "sending_client_id" => integer(out, head.client),
+                "realm_id" => integer(out, world.realms[head.realm].id),
+                "recipient_id" => integer(out, head.recipient),
+                "is_channel_message" => boolean(out, matches!(head.target, Target::Stream { .. })),
+                other => panic!("zerver_message has a column {other}, which nothing is known of"),
+            }
         }
-        for flag in [attachment.is_some(), image, body.has_link] {
-            out.extend_from_slice(if flag { b"\tt" } else { b"\tf" });
-        }
-        out.push(b'\t');
-        escaped(out, &body.lexemes);
-        let ids = [world.users[head.sender as usize].id, head.client, world.realms[head.realm].id, head.recipient];
-        for id in ids {
-            out.push(b'\t');
-            integer(out, id);
-        }
-        let channel = matches!(head.target, Target::Stream { .. });
-        out.extend_from_slice(if channel { b"\tt" } else { b"\tf" });
         rows.end_row()?;
     }
     Ok(())
+}
+
+fn boolean(out: &mut Vec<u8>, value: bool) {
+    out.push(if value { b't' } else { b'f' });
 }
 
 /// The message that this one quotes: one of the few before it in the same place.
@@ -203,7 +191,7 @@ mod flag {
 }
 
 fn write_usermessages(world: &World, rows: &mut Rows<'_>) -> io::Result<()> {
-    assert_columns(rows, &["id", "flags", "message_id", "user_profile_id"]);
+    let places = places(rows, &["id", "flags", "message_id", "user_profile_id"]);
     let mut audience = Vec::new();
     let mut id = super::archive::KEPT as i64;
     let unread_from = world.options.messages - world.options.messages / 20;
@@ -233,11 +221,13 @@ fn write_usermessages(world: &World, rows: &mut Rows<'_>) -> io::Result<()> {
                 _ => 0,
             };
             id += 1;
+            let values = [id, flags, head.id, world.users[*user as usize].id];
             let out = rows.buffer();
-            integer(out, id);
-            for value in [flags, head.id, world.users[*user as usize].id] {
-                out.push(b'\t');
-                integer(out, value);
+            for (column, place) in places.iter().enumerate() {
+                if column > 0 {
+                    out.push(b'\t');
+                }
+                integer(out, values[*place]);
             }
             rows.end_row()?;
         }
@@ -246,7 +236,6 @@ fn write_usermessages(world: &World, rows: &mut Rows<'_>) -> io::Result<()> {
 }
 
 fn write_reactions(world: &World, rows: &mut Rows<'_>) -> io::Result<()> {
-    assert_columns(rows, &["id", "emoji_name", "reaction_type", "emoji_code", "message_id", "user_profile_id"]);
     let custom = crate::files::emoji(world);
     let mut audience = Vec::new();
     // The first is in the archive.
@@ -267,17 +256,14 @@ fn write_reactions(world: &World, rows: &mut Rows<'_>) -> io::Result<()> {
                 None => (name, code.to_owned(), "unicode_emoji"),
             };
             id += 1;
-            let out = rows.buffer();
-            integer(out, id);
-            for value in [name, kind, code.as_str()] {
-                out.push(b'\t');
-                out.extend_from_slice(value.as_bytes());
-            }
-            for value in [head.id, world.users[*user as usize].id] {
-                out.push(b'\t');
-                integer(out, value);
-            }
-            rows.end_row()?;
+            rows.row(&[
+                ("id", id.into()),
+                ("emoji_name", name.into()),
+                ("reaction_type", kind.into()),
+                ("emoji_code", code.into()),
+                ("message_id", head.id.into()),
+                ("user_profile_id", world.users[*user as usize].id.into()),
+            ])?;
         }
     }
     Ok(())

@@ -177,7 +177,13 @@ fn write_realm(world: &World, index: usize, realm: &Realm, rows: &mut Rows<'_>) 
         ("signup_announcements_stream_id", stream(0).into()),
         ("zulip_update_announcements_stream_id", stream(0).into()),
         ("zulip_update_announcements_level", 15.into()),
+        ("notifications_stream_id", stream(1).into()),
+        ("signup_notifications_stream_id", stream(0).into()),
+        ("allow_edit_history", true.into()),
     ];
+    // What groups say since Zulip 10: everybody of the organisation.
+    let policies = rows.table().columns.iter().filter(|column| column.name.ends_with("_policy"));
+    values.splice(0..0, policies.map(|column| (column.name.as_str(), 1.into())));
     for key in rows.table().foreign_keys.iter().filter(|key| key.references == "zerver_usergroup") {
         values.push((key.column.as_str(), realm.group(permission(&key.column)).into()));
     }

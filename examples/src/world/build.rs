@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use zulip_backup_core::schema::Release;
+
 use super::{Huddle, NamedGroup, Realm, Stream, StreamKind, Summary, Topic, User, UserKind, World};
 use crate::files::FilePlan;
 use crate::rng::{Domain, Rng};
@@ -40,11 +42,12 @@ const CHANNELS: [(&str, StreamKind); 8] = [
 ];
 
 impl World {
-    pub(crate) fn new(options: &SampleOptions) -> Self {
+    pub(crate) fn new(options: &SampleOptions, release: &'static Release) -> Self {
         let seed = options.seed;
         let mut rng = Rng::new(seed, Domain::World, 0);
         let mut world = Self {
             options: options.clone(),
+            release,
             avatar_salt: Rng::new(seed, Domain::Secret, 0).hex(64),
             realms: Vec::new(),
             users: Vec::new(),

@@ -108,9 +108,15 @@ impl Pairs {
 /// What the database answers.
 pub(super) fn images(client: &mut Client, release: &Release, realm: i64, pictures: &[Picture]) -> Result<()> {
     let failed = |failure| error("write rows of zerver_imageattachment", failure);
-    let Ok(table) = release.catalog.table("zerver_imageattachment") else { return Ok(()) };
+    if release.catalog.table("zerver_imageattachment").is_err() {
+        return Ok(());
+    }
     // Since Zulip 10 it says what they are.
-    let (column, value) = if table.column("content_type").is_some() { (", content_type", ", type") } else { ("", "") };
+    let (column, value) = if release.catalog.has_column("zerver_imageattachment", "content_type") {
+        (", content_type", ", type")
+    } else {
+        ("", "")
+    };
     let statement = format!(
         "INSERT INTO zerver_imageattachment
              (realm_id, path_id, original_width_px, original_height_px, frames, thumbnail_metadata{column})

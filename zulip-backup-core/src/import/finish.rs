@@ -52,7 +52,7 @@ pub(super) fn channels(client: &mut Client, plan: &ImportPlan, ids: &Ids, seen: 
         )
         .map_err(failed)?;
     // Since Zulip 10. Of an organisation that nobody can use it says how it was left.
-    let says = release.catalog.table("zerver_stream")?.column("is_recently_active").is_some();
+    let says = release.catalog.has_column("zerver_stream", "is_recently_active");
     if says && !plan.realm.deactivated {
         client
             .execute(

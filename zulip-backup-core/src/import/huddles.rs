@@ -35,7 +35,7 @@ pub(super) fn wrong(client: &mut Client, ids: &Ids, facts: &Facts) -> Result<Vec
     let new: Vec<i64> = facts.groups.keys().filter_map(|old| ids.get(Of::Huddle, *old)).collect();
     let rows = client
         .query(
-            "SELECT h.id, h.huddle_hash::text, array_agg(DISTINCT s.user_profile_id::int8 ORDER BY s.user_profile_id::int8)
+            "SELECT h.id::int8, h.huddle_hash::text, array_agg(DISTINCT s.user_profile_id::int8 ORDER BY s.user_profile_id::int8)
              FROM zerver_huddle h LEFT JOIN zerver_subscription s ON s.recipient_id = h.recipient_id
              WHERE h.id = ANY ($1::int8[]) GROUP BY h.id",
             &[&new],

@@ -4,6 +4,7 @@ use postgres::{Client, GenericClient, Transaction};
 
 use crate::postgres::{column, error};
 use crate::realm::sessions::end_sessions;
+use crate::schema::Release;
 use crate::{Error, ErrorKind, Result};
 
 /// `zerver_realmauditlog.event_type` of a deactivation.
@@ -86,13 +87,13 @@ pub(super) struct Ended {
 
 /// Makes an organisation active again, as upstream does; `false` for one that is active.
 pub(super) fn reactivate(transaction: &mut Transaction<'_>, realm: i64) -> Result<bool> {
-    let changed = transaction
-        .execute(
-            "UPDATE zerver_realm SET deactivated = false, scheduled_deletion_date = NULL
-             WHERE id = $1::int8 AND deactivated",
-            &[&realm],
-        )
-        .map_err(|failure| error("activate the organisation", failure))?;
+    // Since Zulip 10.
+    let scheduled = Release::of_database(transaction)?.catalog.has_column("zerver_realm", "scheduled_deletion_date");
+    let scheduled = if scheduled { ", scheduled_deletion_date = NULL" } else { "" };
+    let statement =
+        format!("UPDATE zerver_realm SET deactivated = false{scheduled} WHERE id = $1::int8 AND deactivated");
+    let changed =
+        transaction.execute(&statement, &[&realm]).map_err(|failure| error("activate the organisation", failure))?;
     if changed == 0 {
         return Ok(false);
     }
@@ -103,12 +104,14 @@ pub(super) fn reactivate(transaction: &mut Transaction<'_>, realm: i64) -> Resul
 /// Upstream's line in the audit log: how many people with each role there were, and bots. Its id comes back.
 fn log(transaction: &mut Transaction<'_>, realm: i64, event: i16, reason: Option<&str>) -> Result<i64> {
     let counts = user_counts(transaction, realm)?;
+    let says_why = Release::of_database(transaction)?.export.exporter.says_why_deactivated;
+    let reason = reason.filter(|_| says_why);
     let row = transaction
         .query_one(
             "INSERT INTO zerver_realmauditlog (realm_id, event_type, event_time, backfilled, extra_data)
              SELECT $1::int8, $2, now(), false, $3::text::jsonb
                  || CASE WHEN $4::text IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('deactivation_reason', $4::text) END
-             RETURNING id",
+             RETURNING id::int8",
             &[&realm, &event, &counts, &reason],
         )
         .map_err(|failure| error("write to the audit log", failure))?;

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::postgres::{column, error};
 use crate::realm::{Realm, connect, find};
+use crate::schema::Release;
 use crate::site::Site;
 use crate::units::bytes;
 use crate::uploads::{self, Store};
@@ -243,9 +244,17 @@ impl Counts {
                 &[&realm.id],
             )
             .map_err(failed)?;
+        // Before Zulip 10 the audit log alone says that there were exports, and not what became of them.
+        let exports = if Release::of_database(client)?.export.exporter.records_exports {
+            "(SELECT count(*) FROM zerver_realmexport WHERE realm_id = $1::int8),
+             (SELECT to_jsonb(max(date_succeeded)) #>> '{}' FROM zerver_realmexport WHERE realm_id = $1::int8)"
+        } else {
+            "(SELECT count(*) FROM zerver_realmauditlog WHERE realm_id = $1::int8 AND event_type = 206), NULL::text"
+        };
         let others = client
             .query_one(
-                "SELECT (SELECT count(DISTINCT s.recipient_id) FROM zerver_subscription s
+                &format!(
+                    "SELECT (SELECT count(DISTINCT s.recipient_id) FROM zerver_subscription s
                          JOIN zerver_recipient r ON r.id = s.recipient_id AND r.type = 3
                          JOIN zerver_userprofile u ON u.id = s.user_profile_id WHERE u.realm_id = $1::int8),
                         (SELECT count(*) FROM zerver_message WHERE realm_id = $1::int8),
@@ -253,9 +262,8 @@ impl Counts {
                         (SELECT count(*) FROM zerver_attachment WHERE realm_id = $1::int8),
                         (SELECT coalesce(sum(size::int8), 0)::int8 FROM zerver_attachment WHERE realm_id = $1::int8),
                         (SELECT count(*) FROM zerver_realmemoji WHERE realm_id = $1::int8 AND NOT deactivated),
-                        (SELECT count(*) FROM zerver_realmexport WHERE realm_id = $1::int8),
-                        (SELECT to_jsonb(max(date_succeeded)) #>> '{}' FROM zerver_realmexport
-                         WHERE realm_id = $1::int8)",
+                        {exports}"
+                ),
                 &[&realm.id],
             )
             .map_err(failed)?;

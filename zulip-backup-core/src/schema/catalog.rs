@@ -156,6 +156,11 @@ impl Catalog {
             })
     }
 
+    /// Whether there is such a table with such a column.
+    pub fn has_column(&self, table: &str, column: &str) -> bool {
+        self.table(table).is_ok_and(|table| table.column(column).is_some())
+    }
+
     /// Every foreign key that points at `table`, with the table it belongs to.
     pub fn references_to<'a>(&'a self, table: &'a str) -> impl Iterator<Item = (&'a Table, &'a ForeignKey)> {
         self.tables

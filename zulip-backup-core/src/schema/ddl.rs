@@ -119,8 +119,8 @@ fn table_sql(schema: &str, table: &Table) -> Vec<String> {
     let serial = table.sequence_column().filter(|column| column.identity.is_none());
     let sequence = table.sequence().map(|sequence| quoted(&sequence));
     let mut sql = Vec::new();
-    if let (Some(_), Some(sequence)) = (serial, &sequence) {
-        sql.push(format!("CREATE SEQUENCE {schema}.{sequence}"));
+    if let (Some(column), Some(sequence)) = (serial, &sequence) {
+        sql.push(format!("CREATE SEQUENCE {schema}.{sequence} AS {}", column.sql_type));
     }
     let mut create = format!("CREATE TABLE {schema}.{name} (");
     for (index, column) in table.columns.iter().enumerate() {

@@ -64,6 +64,8 @@ pub struct Exporter {
     pub counts_in_json: bool,
     /// The names of an avatar's files depend on its version, and its records say it; before, on the user alone.
     pub versions_avatars: bool,
+    /// The audit log says why an organisation was deactivated.
+    pub says_why_deactivated: bool,
 }
 
 impl Exporter {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use postgres::Client;
+use postgres::{Client, GenericClient};
 
 use crate::postgres::{applied_migrations, column, error};
 use crate::schema::{ExportSchema, Migrations, Release, Source, migration_number};
@@ -64,7 +64,7 @@ impl Release {
     ///
     /// # Errors
     /// What the database answers.
-    pub(crate) fn of_database(client: &mut Client) -> Result<&'static Self> {
+    pub(crate) fn of_database(client: &mut impl GenericClient) -> Result<&'static Self> {
         Self::of_migration(newest(&applied_migrations(client)?).map(|(number, _)| number))
     }
 }

@@ -23,7 +23,7 @@ pub struct Release {
     /// What it makes new things with.
     pub(crate) defaults: Defaults,
     /// The migrations of each app in its tree, as `showmigrations` names them.
-    pub(crate) migrations: BTreeMap<String, Vec<String>>,
+    pub migrations: BTreeMap<String, Vec<String>>,
     /// The files themselves.
     pub(crate) files: &'static Folder,
 }
@@ -56,7 +56,7 @@ macro_rules! folder {
 }
 
 /// All of them, the oldest first.
-static RELEASES: [LazyLock<Result<Release, String>>; 2] = [folder!("9"), folder!("10")];
+static RELEASES: [LazyLock<Result<Release, String>>; 3] = [folder!("8"), folder!("9"), folder!("10")];
 
 impl Release {
     /// All that are known, the oldest first.

@@ -114,14 +114,36 @@ impl World {
     pub fn fresh_of(shared: &Utf8Path, zulip_version: &str) -> Self {
         let world = Self::new(|_| ());
         dump::fill(&world.cluster, &shared.join("fresh-server.dump"), "zulip");
-        world.host.remove("/home/zulip/uploads");
-        std::fs::create_dir(world.host.path("/home/zulip/uploads")).unwrap();
-        let secrets = std::fs::read_to_string(shared.join("zulip-secrets.conf")).unwrap();
-        world.host.write("/etc/zulip/zulip-secrets.conf", &secrets);
-        world.host.mode("/etc/zulip/zulip-secrets.conf", 0o640);
-        std::fs::write(world.host.deployment().join("version.py"), format!("ZULIP_VERSION = \"{zulip_version}\"\n"))
-            .unwrap();
-        world
+        world.installed(zulip_version, std::fs::read_to_string(shared.join("zulip-secrets.conf")).ok())
+    }
+
+    /// The same of a release, by what is known of its tables.
+    pub fn made_of(release: &'static Release, zulip_version: &str) -> Self {
+        let world = Self::new(|client| {
+            for statement in release.catalog.ddl().statements() {
+                client.batch_execute(&statement.sql).unwrap();
+            }
+            for (app, names) in &release.migrations {
+                for name in names.iter().map(|name| name.split(' ').next().unwrap()) {
+                    let insert = "INSERT INTO zulip.django_migrations (app, name, applied) VALUES ($1, $2, now())";
+                    client.execute(insert, &[app, &name]).unwrap();
+                }
+            }
+        });
+        world.connect().batch_execute("ALTER ROLE zulip SET search_path = zulip, public").unwrap();
+        world.installed(zulip_version, None)
+    }
+
+    /// Nothing is there yet but the database.
+    fn installed(self, zulip_version: &str, secrets: Option<String>) -> Self {
+        self.host.remove("/home/zulip/uploads");
+        std::fs::create_dir(self.host.path("/home/zulip/uploads")).unwrap();
+        let secrets = secrets.unwrap_or_else(|| "[secrets]\navatar_salt = pepper\n".to_owned());
+        self.host.write("/etc/zulip/zulip-secrets.conf", &secrets);
+        self.host.mode("/etc/zulip/zulip-secrets.conf", 0o640);
+        let version = format!("ZULIP_VERSION = \"{zulip_version}\"\n");
+        std::fs::write(self.host.deployment().join("version.py"), version).unwrap();
+        self
     }
 
     pub fn connect(&self) -> Client {

@@ -113,7 +113,7 @@ fn delete_rows(
         deleted.insert(table.clone(), delete_table(transaction, scope, table)?);
         progress.advance(TASK, 1);
     }
-    let statement = "DELETE FROM zerver_archivetransaction t WHERE t.id = ANY ($1)
+    let statement = "DELETE FROM zerver_archivetransaction t WHERE t.id = ANY ($1::int8[])
                      AND NOT EXISTS (SELECT FROM zerver_archivedmessage m WHERE m.archive_transaction_id = t.id)";
     let rows =
         transaction.execute(statement, &[&lone]).map_err(|failure| error("delete the archive's entries", failure))?;

@@ -6,6 +6,7 @@ use postgres::GenericClient;
 use serde::{Deserialize, Serialize};
 
 use crate::postgres::{column, error};
+use crate::schema::Release;
 use crate::uploads::{Store, Uploads};
 use crate::{Finding, Result};
 
@@ -33,17 +34,20 @@ pub struct FileCount {
 impl RealmFiles {
     /// Asks the database.
     pub(super) fn of(client: &mut impl GenericClient, realm: i64) -> Result<Self> {
+        let tables = ["zerver_attachment", "zerver_archivedattachment", "zerver_imageattachment"];
+        let known = &Release::of_database(client)?.catalog;
+        let of_realm = |table: &str| format!("SELECT path_id FROM {table} WHERE realm_id = $1::int8");
+        let there = tables.into_iter().filter(|table| known.table(table).is_ok()).map(of_realm);
+        let paths = there.collect::<Vec<_>>().join(" UNION ");
+        let statement = format!(
+            "SELECT path_id FROM ({paths}) f
+             WHERE NOT starts_with(path_id, $1::int8 || '/')
+               AND NOT EXISTS (SELECT FROM zerver_attachment a WHERE a.path_id = f.path_id AND a.realm_id <> $1::int8)
+               AND NOT EXISTS (SELECT FROM zerver_archivedattachment a WHERE a.path_id = f.path_id AND a.realm_id <> $1::int8)
+             ORDER BY 1"
+        );
         let rows = client
-            .query(
-                "SELECT path_id FROM (SELECT path_id FROM zerver_attachment WHERE realm_id = $1::int8
-                                      UNION SELECT path_id FROM zerver_archivedattachment WHERE realm_id = $1::int8
-                                      UNION SELECT path_id FROM zerver_imageattachment WHERE realm_id = $1::int8) f
-                 WHERE NOT starts_with(path_id, $1::int8 || '/')
-                   AND NOT EXISTS (SELECT FROM zerver_attachment a WHERE a.path_id = f.path_id AND a.realm_id <> $1::int8)
-                   AND NOT EXISTS (SELECT FROM zerver_archivedattachment a WHERE a.path_id = f.path_id AND a.realm_id <> $1::int8)
-                 ORDER BY 1",
-                &[&realm],
-            )
+            .query(&statement, &[&realm])
             .map_err(|failure| error("read the organisation's attachments", failure))?;
         Ok(Self { realm, elsewhere: rows.iter().map(|row| column(row, 0)).collect::<Result<_>>()? })
     }
