@@ -8,6 +8,8 @@ mod summary;
 pub(crate) use head::{Edit, Head, Target, deleted_ids};
 pub(crate) use summary::Summary;
 
+use std::collections::HashMap;
+
 use zulip_backup_core::schema::Release;
 
 use crate::SampleOptions;
@@ -46,6 +48,8 @@ pub(crate) struct World {
     pub(crate) users: Vec<User>,
     pub(crate) streams: Vec<Stream>,
     pub(crate) huddles: Vec<Huddle>,
+    /// Where people have no recipients of their own: the conversations of two, or of one alone, as indexes of groups.
+    pub(crate) pairs: HashMap<(u32, u32), u32>,
     pub(crate) groups: Vec<NamedGroup>,
     pub(crate) files: FilePlan,
     pub(crate) summary: Summary,

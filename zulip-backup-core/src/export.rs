@@ -40,8 +40,13 @@ mod subject;
 mod work;
 
 pub use consent::Consent;
+pub(crate) use destination::{ArchiveDestination, Destination, DirectoryDestination};
+pub(crate) use execute::ZULIP;
 pub use options::{ExportOptions, Format};
+pub(crate) use piece::{Cutter, Folder, Piece};
+pub(crate) use plan::free_name;
 pub use plan::{ExportPlan, PlannedUser, plan};
 pub use report::ExportReport;
+pub(crate) use report::Stats;
 
 pub use crate::package::{Compat, Kind};

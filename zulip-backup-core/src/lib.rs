@@ -28,6 +28,7 @@ pub mod schema;
 mod secret;
 pub mod site;
 pub mod units;
+pub mod upgrade;
 pub mod uploads;
 pub mod validate;
 

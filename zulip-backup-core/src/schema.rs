@@ -1,7 +1,8 @@
 //! Zulip's tables as data: what they are, per Zulip version.
 //!
 //! A [`Catalog`] is read from a file that was itself read from `pg_catalog` of a migrated server, so it is evidence and
-//! not an opinion. It is the one place that knows a table's shape; [`Catalog::ddl`] builds the tables from it.
+//! not an opinion; but for releases of which no server was at hand (docs/versions.md says which), whose catalogs follow
+//! from their migrations. It is the one place that knows a table's shape; [`Catalog::ddl`] builds the tables from it.
 //!
 //! ```
 //! use zulip_backup_core::schema::Release;
@@ -27,6 +28,7 @@ mod read;
 mod release;
 mod skeleton;
 mod text;
+mod upgrade;
 
 pub use catalog::{Catalog, Check, Column, ForeignKey, Identity, Index, StatisticsObject, Table, Unique};
 pub(crate) use conversion::Conversion;
@@ -43,3 +45,4 @@ pub use live::{LiveDifferences, compare_live};
 pub(crate) use migrations::MigrationStatus;
 pub use release::Release;
 pub use skeleton::Skeleton;
+pub(crate) use upgrade::{Also, ByValue, TableStep, Upgrade};

@@ -201,4 +201,6 @@ releases! {
     zulip_8 "8.1",
     zulip_9 "9.0",
     zulip_10 "10.1",
+    zulip_11 "11.4",
+    zulip_12 "12.0",
 }

@@ -22,6 +22,19 @@ pub(super) fn write(world: &World, rows: &mut Rows<'_>) -> io::Result<bool> {
             }
         }
         "zerver_subscription" => write_subscriptions(world, &mut rng, rows)?,
+        "zerver_channelfolder" => {
+            for realm in people_realms(world) {
+                rows.row(&[
+                    ("id", realm.id.into()),
+                    ("realm_id", realm.id.into()),
+                    ("name", "Projects ✨".into()),
+                    ("description", "All *projects*".into()),
+                    ("rendered_description", "<p>All <em>projects</em></p>".into()),
+                    ("date_created", at(BEGIN + 50 * DAY)),
+                    ("creator_id", world.users[realm.users.start].id.into()),
+                ])?;
+            }
+        }
         "zerver_huddle" => {
             for huddle in &world.huddles {
                 let ids = huddle.members.iter().map(|user| world.users[*user as usize].id).collect();
@@ -105,7 +118,7 @@ fn write_stream(world: &World, stream: &Stream, rng: &mut Rng, rows: &mut Rows<'
     let description = text::sentence(rng, 8);
     let sender = if stream.name == "announce" { Role::Administrators } else { Role::Everyone };
     let private = matches!(stream.kind, StreamKind::Private | StreamKind::PrivateSharedHistory);
-    rows.row(&[
+    let mut values: Vec<(&str, Value)> = vec![
         ("id", stream.id.into()),
         ("name", stream.name.as_str().into()),
         ("realm_id", realm.id.into()),
@@ -128,7 +141,20 @@ fn write_stream(world: &World, stream: &Stream, rng: &mut Rng, rows: &mut Rows<'
         ("can_remove_subscribers_group_id", realm.group(Role::Administrators).into()),
         ("can_send_message_group_id", realm.group(sender).into()),
         ("can_subscribe_group_id", nobody.into()),
-    ])
+        ("can_create_topic_group_id", realm.group(Role::Everyone).into()),
+        ("folder_id", folder_of(world, stream).into()),
+        ("topics_policy", 1.into()),
+        ("subscriber_count", (stream.members.len() as i64).into()),
+    ];
+    // What is not said here is nobody's to do.
+    let settings = rows.table().foreign_keys.iter().filter(|key| key.references == "zerver_usergroup");
+    values.splice(0..0, settings.map(|key| (key.column.as_str(), nobody.into())));
+    rows.row(&values)
+}
+
+/// Some channels are in the folder of their organisation.
+fn folder_of(world: &World, stream: &Stream) -> Option<i64> {
+    (stream.id % 3 == 0).then(|| world.realms[stream.realm].id)
 }
 
 fn write_subscriptions(world: &World, rng: &mut Rng, rows: &mut Rows<'_>) -> io::Result<()> {
@@ -146,8 +172,10 @@ fn write_subscriptions(world: &World, rng: &mut Rng, rows: &mut Rows<'_>) -> io:
             ("wildcard_mentions_notify", if odd { Value::Bool(false) } else { Value::Null }),
         ])
     };
-    for user in &world.users {
-        subscribe(user, user.recipient, false, true)?;
+    if world.release.export.personal_recipients {
+        for user in &world.users {
+            subscribe(user, user.recipient, false, true)?;
+        }
     }
     for stream in &world.streams {
         for index in &stream.members {

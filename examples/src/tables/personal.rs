@@ -42,6 +42,26 @@ pub(super) fn write(world: &World, rows: &mut Rows<'_>) -> io::Result<bool> {
                 ])?;
             }
         }
+        "zerver_navigationview" => {
+            for user in people().step_by(5) {
+                rows.row(&[
+                    ("user_id", user.id.into()),
+                    ("fragment", "narrow/is/starred".into()),
+                    ("is_pinned", true.into()),
+                ])?;
+            }
+        }
+        "zerver_externalauthid" => {
+            for user in people().step_by(6) {
+                rows.row(&[
+                    ("user_id", user.id.into()),
+                    ("realm_id", world.realms[user.realm].id.into()),
+                    ("date_created", at(user.joined)),
+                    ("external_auth_method_name", "SCIM".into()),
+                    ("external_auth_id", format!("person-{}", user.id).into()),
+                ])?;
+            }
+        }
         "zerver_savedsnippet" => {
             for user in people().step_by(4) {
                 let mut values = owned(world, user);

@@ -180,6 +180,14 @@ fn write_realm(world: &World, index: usize, realm: &Realm, rows: &mut Rows<'_>) 
         ("notifications_stream_id", stream(1).into()),
         ("signup_notifications_stream_id", stream(0).into()),
         ("allow_edit_history", true.into()),
+        ("create_web_public_stream_policy", 7.into()),
+        ("wildcard_mention_policy", 5.into()),
+        ("edit_topic_policy", 5.into()),
+        ("delete_own_message_policy", 5.into()),
+        ("topics_policy", 2.into()),
+        ("gif_rating_policy", 1.into()),
+        ("media_preview_size", 100.into()),
+        ("default_avatar_source", "G".into()),
     ];
     // What groups say since Zulip 10: everybody of the organisation.
     let policies = rows.table().columns.iter().filter(|column| column.name.ends_with("_policy"));

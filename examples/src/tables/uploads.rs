@@ -82,6 +82,8 @@ pub(super) fn write(world: &World, rows: &mut Rows<'_>) -> io::Result<bool> {
                     ("read_by_sender", true.into()),
                     ("has_attachment", with_file.is_some().into()),
                     ("delivery_type", 1.into()),
+                    ("request_timestamp", at(NOW - DAY)),
+                    ("reminder_target_message_id", (index == 3).then(|| world.head(5).id).into()),
                 ])?;
             }
         }

@@ -1,6 +1,6 @@
 //! Building the world.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use zulip_backup_core::schema::Release;
@@ -53,6 +53,7 @@ impl World {
             users: Vec::new(),
             streams: Vec::new(),
             huddles: Vec::new(),
+            pairs: HashMap::new(),
             groups: Vec::new(),
             files: FilePlan::default(),
             summary: Summary::default(),
@@ -77,6 +78,9 @@ impl World {
         }
         for realm in 1..world.realms.len() {
             world.push_huddles(realm, &mut rng);
+        }
+        if !release.export.personal_recipients {
+            world.push_pairs();
         }
         world.number_recipients();
         world.push_groups(&mut rng);
@@ -245,6 +249,27 @@ impl World {
         self.realms[realm].huddles = first..self.huddles.len();
     }
 
+    /// The groups of those who write to each other, where nobody has a recipient of his own.
+    fn push_pairs(&mut self) {
+        for realm in 1..self.realms.len() {
+            let writers = self.realms[realm].writers.clone();
+            for (from, writer) in writers.iter().enumerate() {
+                let colleagues = (0..World::COLLEAGUES).map(|offset| writers[(from + offset) % writers.len()]);
+                for other in colleagues.chain([World::NOTIFICATION_BOT]) {
+                    let pair = World::pair(*writer, other);
+                    if self.pairs.contains_key(&pair) {
+                        continue;
+                    }
+                    let index = self.huddles.len();
+                    let mut members = vec![pair.0, pair.1];
+                    members.dedup();
+                    self.huddles.push(Huddle { id: index as i64 + 1, recipient: 0, members });
+                    self.pairs.insert(pair, index as u32);
+                }
+            }
+        }
+    }
+
     /// Recipients are numbered as they would have come into being: so that no recipient's id is by chance that of its
     /// user or channel, which would hide mistakes.
     fn number_recipients(&mut self) {
@@ -253,7 +278,7 @@ impl World {
             next += 1;
             next
         };
-        let system = SYSTEM_BOTS.len();
+        let system = if self.release.export.personal_recipients { SYSTEM_BOTS.len() } else { self.users.len() };
         self.users[..system].iter_mut().for_each(|user| user.recipient = number());
         self.streams.iter_mut().for_each(|stream| stream.recipient = number());
         self.users[system..].iter_mut().for_each(|user| user.recipient = number());

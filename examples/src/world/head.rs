@@ -124,13 +124,24 @@ impl World {
         let writers = &self.realms[head.realm].writers;
         let from = rng.index(writers.len());
         // People write to those they work with.
-        let to = (from + rng.index(7)) % writers.len();
+        let to = (from + rng.index(Self::COLLEAGUES)) % writers.len();
         head.sender = if rng.one_in(60) { Self::NOTIFICATION_BOT } else { writers[from] };
         head.target = Target::Person(writers[to]);
-        head.recipient = self.users[writers[to] as usize].recipient;
+        head.recipient = match self.pairs.get(&Self::pair(head.sender, writers[to])) {
+            Some(group) => self.huddles[*group as usize].recipient,
+            None => self.users[writers[to] as usize].recipient,
+        };
         if rng.one_in(60) {
             head.edit = Edit::Content;
         }
+    }
+
+    /// How many people one writes to, oneself among them.
+    pub(super) const COLLEAGUES: usize = 7;
+
+    /// Two people, in the order of their ids.
+    pub(super) fn pair(one: u32, other: u32) -> (u32, u32) {
+        (one.min(other), one.max(other))
     }
 
     fn to_huddle(&self, head: &mut Head, rng: &mut Rng) {

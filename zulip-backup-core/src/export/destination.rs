@@ -9,11 +9,11 @@ use crate::codec::{Compression, Digest};
 use crate::export::piece::Folder;
 use crate::package::ExportManifest;
 
-pub(super) use archive::{ArchiveDestination, MemberMaker};
-pub(super) use directory::DirectoryDestination;
+pub(crate) use archive::{ArchiveDestination, MemberMaker};
+pub(crate) use directory::DirectoryDestination;
 
 /// What takes the pieces of an export, in order.
-pub(super) trait Destination {
+pub(crate) trait Destination {
     /// A file begins: its path below the export, and when it was last changed, where it is not made here.
     fn begin(&mut self, path: &str, modified: Option<i64>) -> Result<()>;
 
@@ -41,9 +41,9 @@ pub(super) trait Destination {
 
 /// What an export came to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Published {
+pub(crate) struct Published {
     /// Size of an archive.
-    pub(super) bytes: Option<u64>,
+    pub(crate) bytes: Option<u64>,
     /// SHA-256 of an archive.
-    pub(super) sha256: Option<Digest>,
+    pub(crate) sha256: Option<Digest>,
 }

@@ -186,13 +186,17 @@ impl ExportPlan {
         door: &Door,
         collector: &mut Collector<'_>,
     ) -> Result<()> {
-        let (stats, exporter) = (collector.stats.clone(), scope.schema.exporter);
+        let (mut stats, exporter) = (collector.stats.clone(), scope.schema.exporter);
+        if exporter.names_source {
+            // Upstream counts the letters of the text.
+            stats.rows.entry("realm".to_owned()).or_default().insert("import_source".to_owned(), ZULIP.len() as u64);
+        }
         if exporter.counts_in_json {
             collector.json("stats.json", &stats)?;
         } else {
             collector.whole("stats.txt", stats.text(&self.unpacked()).as_bytes())?;
         }
-        if self.kind == Kind::FullWithConsent && exporter.hides_users {
+        if self.kind == Kind::FullWithConsent && exporter.lists_consenting {
             let mut consenting: Vec<i64> = Vec::new();
             let statement =
                 format!("COPY (SELECT id FROM ({}) c ORDER BY id) TO STDOUT (FORMAT binary)", scope.consenting());
@@ -276,7 +280,8 @@ impl Run<'_> {
         if scope.subject.is_some() {
             plan_lists(plan, "user", &files.user)?;
         } else {
-            plan_lists(plan, "realm", &files.realm)?;
+            let source = scope.schema.exporter.names_source.then_some(("import_source", ZULIP));
+            plan_file(plan, "realm", &files.realm, source)?;
             plan_lists(plan, "analytics", &files.analytics)?;
         }
         let step = self.files_at_once * FILE_MESSAGES;
@@ -289,10 +294,23 @@ impl Run<'_> {
     }
 }
 
+/// What an export of a Zulip server says its data is of.
+pub(crate) const ZULIP: &str = "zulip";
+
 /// Each list of a file is a job of its own.
 fn plan_lists(plan: &Plan<'_, Job, Piece>, file: &'static str, lists: &'static [RowList]) -> Result<()> {
+    plan_file(plan, file, lists, None)
+}
+
+/// The same with a key and a text behind the lists.
+fn plan_file(
+    plan: &Plan<'_, Job, Piece>,
+    file: &'static str,
+    lists: &'static [RowList],
+    then: Option<(&'static str, &'static str)>,
+) -> Result<()> {
     lists.iter().enumerate().try_for_each(|(at, list)| {
-        let place = Place { first: at == 0, last: at + 1 == lists.len() };
+        let place = Place { first: at == 0, last: at + 1 == lists.len(), then };
         plan.job(Job::List { file, list, place })
     })
 }

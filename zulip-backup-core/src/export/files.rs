@@ -122,6 +122,7 @@ impl FileFinder<'_> {
             self.scope.scheduled("s"),
             self.scope.attachments("t")
         );
+        let named = self.scope.schema.exporter.names_owners;
         reader.copy_binary("read the attachments", &query, |row| {
             let messages = text(row, 4)?;
             let mut ids = messages.trim_matches(['{', '}']).split(',').filter_map(|id| id.parse().ok());
@@ -133,7 +134,7 @@ impl FileFinder<'_> {
             let record = Record::Upload {
                 attachment: row.integer(0)?,
                 owner: row.integer(1)?,
-                email: row.bytes(2).map_or_else(|| Ok(String::new()), |_| text(row, 2))?,
+                email: named.then(|| row.bytes(2).map_or_else(|| Ok(String::new()), |_| text(row, 2))).transpose()?,
                 message,
             };
             jobs.add(Store::Files, key.clone(), key, record)

@@ -11,6 +11,15 @@ use crate::{Progress, Result};
 pub(super) struct Place {
     pub(super) first: bool,
     pub(super) last: bool,
+    /// Where it is the last: a key behind it, and its text.
+    pub(super) then: Option<(&'static str, &'static str)>,
+}
+
+impl Place {
+    /// Between others, or at the end.
+    pub(super) fn behind_others(last: bool) -> Self {
+        Self { first: false, last, then: None }
+    }
 }
 
 /// Begins the list `key` of a file.
@@ -22,14 +31,22 @@ pub(super) fn begin(out: &mut Vec<u8>, key: &str, first: bool) {
 }
 
 /// Ends a list of so many rows.
-pub(super) fn end(out: &mut Vec<u8>, rows: u64, last: bool) {
+pub(super) fn end(out: &mut Vec<u8>, rows: u64, place: Place) {
     if rows > 0 {
         json::line(out, 1);
     }
     out.push(b']');
-    if last {
-        out.extend_from_slice(b"\n}");
+    if !place.last {
+        return;
     }
+    if let Some((key, text)) = place.then {
+        out.push(b',');
+        json::line(out, 1);
+        json::string(out, key.as_bytes());
+        out.extend_from_slice(b": ");
+        json::string(out, text.as_bytes());
+    }
+    out.extend_from_slice(b"\n}");
 }
 
 /// A whole list out of the database, into the file `name`.
@@ -61,7 +78,7 @@ pub(super) fn write(
         selection.write(&mut text, row)?;
         cutter.cut(&mut text, &mut *emit)
     })?;
-    end(&mut text, rows, place.last);
+    end(&mut text, rows, place);
     cutter.rest(&mut text, &mut *emit)?;
     emit(Piece::Rows { file: name.to_owned(), list: key.to_owned(), rows })?;
     if place.last {

@@ -1,7 +1,7 @@
 //! Messages, a thousand to a file, with what users have of them.
 
 use crate::export::json::{self, Row};
-use crate::export::lists;
+use crate::export::lists::{self, Place};
 use crate::export::piece::{Cutter, Emit, Piece};
 use crate::export::scope::Scope;
 use crate::export::select::{DEPTH, RealmFacts, Selection};
@@ -108,7 +108,7 @@ impl<'a> Messages<'a> {
                 if crowded.contains(&at) {
                     users.in_servers_order(reader, cutter, ids, &mut file, &mut *emit)?;
                 }
-                lists::end(&mut file.text, file.user_messages, true);
+                lists::end(&mut file.text, file.user_messages, Place::behind_others(true));
                 emit(Piece::Rows { file: name.clone(), list: users.key.clone(), rows: file.user_messages })?;
             }
             cutter.rest(&mut file.text, &mut *emit)?;
@@ -141,7 +141,7 @@ impl<'a> Messages<'a> {
             file.cut(cutter)
         })?;
         for file in &mut files {
-            lists::end(&mut file.text, file.messages, self.users.is_none());
+            lists::end(&mut file.text, file.messages, Place::behind_others(self.users.is_none()));
             if let Some(users) = &self.users {
                 lists::begin(&mut file.text, &users.key, false);
             }

@@ -22,7 +22,7 @@ const ENDINGS: [(&str, Compression); 3] =
 
 impl Format {
     /// What a name asks for, and the name without its ending.
-    pub(super) fn of(output: &Utf8Path) -> (Self, &str) {
+    pub(crate) fn of(output: &Utf8Path) -> (Self, &str) {
         let name = output.file_name().unwrap_or_default();
         let archive = ENDINGS.iter().find_map(|(ending, compression)| {
             name.strip_suffix(ending).map(|stem| (Self::Archive(*compression), stem))

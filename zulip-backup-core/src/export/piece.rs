@@ -6,7 +6,7 @@ use crate::{Finding, Result};
 
 /// A piece of the export.
 #[derive(Debug)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     /// A file begins: its path below the export, and when it was last changed, where it is not made here.
     Begin { path: String, modified: Option<i64> },
     /// More of its content.
@@ -29,17 +29,17 @@ pub(super) enum Piece {
 
 impl Piece {
     /// A file of rows begins.
-    pub(super) fn begin(name: &str) -> Self {
+    pub(crate) fn begin(name: &str) -> Self {
         Self::Begin { path: format!("{name}.json"), modified: None }
     }
 }
 
 /// Where pieces go.
-pub(super) type Emit<'a> = &'a mut dyn FnMut(Piece) -> Result<()>;
+pub(crate) type Emit<'a> = &'a mut dyn FnMut(Piece) -> Result<()>;
 
 /// The folders of uploaded files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Folder {
+pub(crate) enum Folder {
     Uploads,
     Avatars,
     Emoji,
@@ -47,10 +47,10 @@ pub(super) enum Folder {
 }
 
 impl Folder {
-    pub(super) const ALL: [Self; 4] = [Self::Uploads, Self::Avatars, Self::Emoji, Self::RealmIcons];
+    pub(crate) const ALL: [Self; 4] = [Self::Uploads, Self::Avatars, Self::Emoji, Self::RealmIcons];
 
     /// Its name in the export.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Uploads => "uploads",
             Self::Avatars => "avatars",
@@ -61,7 +61,7 @@ impl Folder {
 }
 
 /// Cuts a file's text into blocks; for an archive each is compressed here, by the thread that made it.
-pub(super) struct Cutter {
+pub(crate) struct Cutter {
     encoder: Option<FrameEncoder>,
     block_bytes: usize,
 }
@@ -71,28 +71,28 @@ const PLAIN_BYTES: usize = 256 << 10;
 
 impl Cutter {
     /// For an archive, with its compressor; for a directory without.
-    pub(super) fn new(encoder: Option<FrameEncoder>) -> Self {
+    pub(crate) fn new(encoder: Option<FrameEncoder>) -> Self {
         let block_bytes = encoder.as_ref().map_or(PLAIN_BYTES, |encoder| encoder.compression().frame_bytes());
         Self { encoder, block_bytes }
     }
 
     /// How long blocks are.
-    pub(super) fn block_bytes(&self) -> usize {
+    pub(crate) fn block_bytes(&self) -> usize {
         self.block_bytes
     }
 
     /// The compressor of an archive.
-    pub(super) fn encoder(&mut self) -> Option<&mut FrameEncoder> {
+    pub(crate) fn encoder(&mut self) -> Option<&mut FrameEncoder> {
         self.encoder.as_mut()
     }
 
     /// Cuts a block off `text` once it is long enough.
-    pub(super) fn cut(&mut self, text: &mut Vec<u8>, emit: Emit<'_>) -> Result<()> {
+    pub(crate) fn cut(&mut self, text: &mut Vec<u8>, emit: Emit<'_>) -> Result<()> {
         if text.len() < self.block_bytes { Ok(()) } else { self.rest(text, emit) }
     }
 
     /// Hands on all of `text`, and nothing is left.
-    pub(super) fn rest(&mut self, text: &mut Vec<u8>, emit: Emit<'_>) -> Result<()> {
+    pub(crate) fn rest(&mut self, text: &mut Vec<u8>, emit: Emit<'_>) -> Result<()> {
         // One value may be longer than any block.
         if text.len() > 2 * self.block_bytes {
             text.chunks(self.block_bytes).try_for_each(|part| self.block(part.to_vec(), &mut *emit))?;

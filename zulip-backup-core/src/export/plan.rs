@@ -3,7 +3,7 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use crate::export::consent::Consent;
@@ -137,13 +137,7 @@ pub fn plan(site: &Site, options: &ExportOptions) -> Result<ExportPlan> {
         (None, None) => fs::temp_dir().join(unnamed()),
     };
     let (format, _) = Format::of(&output);
-    // An empty directory may have been made for it, as upstream allows.
-    let empty = format == Format::Directory && fs::is_dir(&output) && fs::list(&output)?.is_empty();
-    if !empty && fs::symlink_metadata(&output)?.is_some() {
-        return Err(Error::new(ErrorKind::Refused, format!("{output} exists"))
-            .with_path(output)
-            .with_hint("name another --output"));
-    }
+    free_name(&output)?;
     let directory = match &handout {
         Some(_) => fs::existing_directory(&output),
         None => fs::parent(&output),
@@ -232,6 +226,21 @@ fn hand_out(site: &Site, backend: &UploadsBackend, options: &ExportOptions, real
         }
     };
     Handout::choose(site, local, realm, &name)
+}
+
+/// Refuses an output that exists. An empty directory may have been made for it, as upstream allows.
+///
+/// # Errors
+/// `Refused`, and what the disk answers.
+pub(crate) fn free_name(output: &Utf8Path) -> Result<()> {
+    let (format, _) = Format::of(output);
+    let empty = format == Format::Directory && fs::is_dir(output) && fs::list(output)?.is_empty();
+    if !empty && fs::symlink_metadata(output)?.is_some() {
+        return Err(Error::new(ErrorKind::Refused, format!("{output} exists"))
+            .with_path(output)
+            .with_hint("name another --output"));
+    }
+    Ok(())
 }
 
 /// What an export is called that was not given a name.

@@ -123,8 +123,8 @@ impl fmt::Display for ExportReport {
 
 /// `stats.json`: how many rows each list of each file has, and how many records each directory.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Stats {
-    pub(super) rows: BTreeMap<String, BTreeMap<String, u64>>,
+pub(crate) struct Stats {
+    pub(crate) rows: BTreeMap<String, BTreeMap<String, u64>>,
     avatars: u64,
     uploads: u64,
     emoji: u64,
@@ -133,7 +133,7 @@ pub(super) struct Stats {
 
 impl Stats {
     /// `stats.txt`, of an export that is, or could be unpacked to, `directory`.
-    pub(super) fn text(&self, directory: &Utf8Path) -> String {
+    pub(crate) fn text(&self, directory: &Utf8Path) -> String {
         let mut text = String::new();
         for (file, rows) in &self.rows {
             text.push_str(&format!("{file}.json\n"));
@@ -149,7 +149,7 @@ impl Stats {
     }
 
     /// How many records a folder has.
-    pub(super) fn records(&mut self, folder: Folder) -> &mut u64 {
+    pub(crate) fn records(&mut self, folder: Folder) -> &mut u64 {
         match folder {
             Folder::Uploads => &mut self.uploads,
             Folder::Avatars => &mut self.avatars,

@@ -82,6 +82,15 @@ impl Scope<'_> {
         self.schema.exporter.hides_users && self.kind != Kind::Full
     }
 
+    /// Ids of those between whom direct messages are exported.
+    pub(super) fn correspondents(&self) -> String {
+        if self.schema.exporter.exports_bot_conversations {
+            format!("{} UNION {}", self.users(), self.cross_realm_bots())
+        } else {
+            self.users()
+        }
+    }
+
     /// Ids of the users whose own rows are exported, if they consent.
     pub(super) fn owners(&self) -> String {
         if self.schema.exporter.keeps_rows_of_dummies { self.users() } else { self.normal_users() }
@@ -133,10 +142,15 @@ impl Scope<'_> {
             )
         };
         let consenting = if self.hides() { format!("INTERSECT {}", groups(self.consenting())) } else { String::new() };
+        let others = if self.schema.exporter.exports_bot_conversations {
+            format!("AND u.id NOT IN ({})", self.cross_realm_bots())
+        } else {
+            String::new()
+        };
         format!(
             "{} {consenting} EXCEPT SELECT s.recipient_id FROM zerver_subscription s
              JOIN zerver_recipient r ON r.id = s.recipient_id JOIN zerver_userprofile u ON u.id = s.user_profile_id
-             WHERE r.type = 3 AND u.realm_id <> {}",
+             WHERE r.type = 3 AND u.realm_id <> {} {others}",
             groups(self.users()),
             self.realm
         )

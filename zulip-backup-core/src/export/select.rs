@@ -109,7 +109,7 @@ impl<'a> Selection<'a> {
             wanted: Wanted::All,
         };
         made.wanted = match section.rows {
-            RowRule::Reactions => Wanted::OfMessage(made.position("message_id")?),
+            RowRule::Reactions | RowRule::Submessages => Wanted::OfMessage(made.position("message_id")?),
             RowRule::Attachments => {
                 let list = |how: fn(&How) -> bool| made.columns.iter().position(|column| how(&column.how));
                 match (list(|how| matches!(how, How::MessageIds)), list(|how| matches!(how, How::Ids))) {
@@ -356,12 +356,14 @@ fn condition(scope: &Scope<'_>, section: &RowList) -> String {
         RowRule::Subscriptions => format!(
             "t.recipient_id IN ({}) OR t.user_profile_id IN ({}) AND (t.recipient_id IN ({}) OR t.recipient_id IN ({}))",
             scope.channel_recipients(),
-            scope.users(),
+            scope.correspondents(),
             scope.personal_recipients(),
             scope.group_recipients()
         ),
         // Which of them are exported, their ids tell.
-        RowRule::Reactions => within("message_id", &format!("SELECT id FROM zerver_message WHERE realm_id = {realm}")),
+        RowRule::Reactions | RowRule::Submessages => {
+            within("message_id", &format!("SELECT id FROM zerver_message WHERE realm_id = {realm}"))
+        }
         RowRule::Clients if scope.schema.exporter.exports_all_clients => "true".to_owned(),
         RowRule::Clients => {
             let users = format!("{} INTERSECT ({})", scope.users(), scope.consenting());
@@ -414,8 +416,15 @@ fn expression(
         }
     };
     let scrubbed = scope.hides();
+    let exporter = scope.schema.exporter;
     match (&section.rows, field.key.as_str()) {
         (RowRule::Users | RowRule::MirrorDummies, key) if scrubbed => user(scope, table, field, key, column, facts),
+        (RowRule::Subscriptions, "is_user_active") if scrubbed && exporter.scrubs_activity => plain(format!(
+            "({column} AND NOT t.user_profile_id IN (SELECT u.id FROM zerver_userprofile u
+                            WHERE u.realm_id = {} AND {} AND NOT u.is_mirror_dummy))",
+            scope.realm,
+            scope.becomes_dummy("u")
+        )),
         (RowRule::Subscriptions, key) if scrubbed => {
             let replaced = match key {
                 // The same for the same subscription, whoever asks and how often.
@@ -436,6 +445,9 @@ fn expression(
             "CASE WHEN {column} IN (SELECT id FROM zerver_userprofile WHERE realm_id = {}) THEN {column} END",
             scope.realm
         )),
+        (_, "status") if section.table() == "zerver_realmexport" && exporter.marks_prior_exports => {
+            plain(format!("CASE WHEN {column} = 3 THEN 6 ELSE {column} END"))
+        }
         (RowRule::Realm { column: id }, "deactivated") if id == "id" && facts.deactivated_here => {
             plain("false".to_owned())
         }

@@ -16,6 +16,7 @@ pub(crate) enum Of {
     ProfileField,
     ScheduledMessage,
     Attachment,
+    ChannelFolder,
 }
 
 /// All of them, by their places.
@@ -32,11 +33,12 @@ const ALL: [(Of, &str); Of::COUNT] = [
     (Of::ProfileField, "zerver_customprofilefield"),
     (Of::ScheduledMessage, "zerver_scheduledmessage"),
     (Of::Attachment, "zerver_attachment"),
+    (Of::ChannelFolder, "zerver_channelfolder"),
 ];
 
 impl Of {
     /// How many kinds there are.
-    pub(crate) const COUNT: usize = Of::Attachment as usize + 1;
+    pub(crate) const COUNT: usize = Of::ChannelFolder as usize + 1;
 
     /// Of a table's name; `None` for one whose ids nobody names.
     pub(crate) fn of_table(table: &str) -> Option<Self> {

@@ -11,6 +11,7 @@ use crate::import::insert::audit;
 use crate::import::internal::REALM_CREATED;
 use crate::import::messages::Seen;
 use crate::postgres::{column, error};
+use crate::schema::Release;
 use crate::validate::Examined;
 use crate::{Result, realm};
 
@@ -132,15 +133,41 @@ pub(super) fn creation(client: &mut Client, realm: i64) -> Result<()> {
     Ok(())
 }
 
-/// The lines of the audit log that an import leaves.
+/// How many active users each channel has, where channels say it.
 ///
 /// # Errors
 /// What the database answers.
-pub(super) fn audit_log(client: &mut Client, realm: i64, old_plan: i64) -> Result<()> {
+pub(super) fn subscribers(client: &mut Client, release: &Release, realm: i64) -> Result<()> {
+    if !release.catalog.has_column("zerver_stream", "subscriber_count") {
+        return Ok(());
+    }
+    client
+        .execute(
+            "WITH counted AS (
+                 SELECT s.recipient_id, count(*) AS users FROM zerver_subscription s
+                 JOIN zerver_stream c ON c.recipient_id = s.recipient_id
+                 WHERE c.realm_id = $1::int8 AND s.active AND s.is_user_active GROUP BY 1)
+             UPDATE zerver_stream c SET subscriber_count = coalesce(
+                 (SELECT users FROM counted WHERE counted.recipient_id = c.recipient_id), 0)
+             WHERE c.realm_id = $1::int8",
+            &[&realm],
+        )
+        .map_err(|failure| error("count the subscribers of channels", failure))?;
+    Ok(())
+}
+
+/// The lines of the audit log that an import leaves; where the release names it, with the source of the data.
+///
+/// # Errors
+/// What the database answers.
+pub(super) fn audit_log(client: &mut Client, realm: i64, old_plan: i64, source: Option<&str>) -> Result<()> {
     let extra = json!({"old_value": old_plan, "new_value": SELF_HOSTED});
     audit(client, realm, PLAN_CHANGED, json!({"extra_data": extra}))?;
     let counts = realm::user_counts(client, realm)?;
-    let extra = serde_json::from_str(&counts).unwrap_or(Value::Null);
+    let mut extra = serde_json::from_str(&counts).unwrap_or(Value::Null);
+    if let Some(source) = source {
+        extra["import_source"] = source.into();
+    }
     audit(client, realm, REALM_IMPORTED, json!({"extra_data": extra}))
 }
 

@@ -7,7 +7,7 @@ use crate::import::groups::SystemGroups;
 use crate::import::insert::{audit, insert, now};
 use crate::import::recipients::COLOR;
 use crate::postgres::{column, error};
-use crate::schema::{Defaults, InternalBot, Release};
+use crate::schema::{InternalBot, Release};
 use crate::{Result, random};
 
 /// Audit-log events.
@@ -69,7 +69,7 @@ pub(super) fn make_where_missing(client: &mut Client, release: &'static Release)
     }
     let mut forgers = Vec::new();
     for bot in &defaults.internal_bots {
-        let id = make_bot(client, defaults, realm, bot, &time)?;
+        let id = make_bot(client, release, realm, bot, &time)?;
         audit(client, realm, USER_CREATED, json!({"modified_user_id": id}))?;
         if bot.can_forge_sender && release.export.importer.audits_forgers {
             forgers.push(id);
@@ -87,16 +87,16 @@ pub(super) fn make_where_missing(client: &mut Client, release: &'static Release)
     Ok(true)
 }
 
-fn make_bot(client: &mut Client, defaults: &Defaults, realm: i64, bot: &InternalBot, time: &str) -> Result<i64> {
+fn make_bot(client: &mut Client, release: &Release, realm: i64, bot: &InternalBot, time: &str) -> Result<i64> {
+    let defaults = &release.defaults;
     let id = crate::import::sequences::take(client, "zerver_userprofile", 1)?.get(0).unwrap_or(0);
-    let recipient = insert(client, "zerver_recipient", &json!({"type": 1, "type_id": id}))?;
     let mut user = defaults.preferences.clone();
     user.extend(defaults.user.clone());
     user.extend(defaults.internal_bot.clone());
     set(
         &mut user,
         json!({
-            "id": id, "realm_id": realm, "recipient_id": recipient, "bot_owner_id": id, "is_bot": true, "bot_type": 1,
+            "id": id, "realm_id": realm, "bot_owner_id": id, "is_bot": true, "bot_type": 1,
             "email": bot.email, "delivery_email": bot.email, "full_name": bot.full_name,
             "can_forge_sender": bot.can_forge_sender,
             "date_joined": time, "last_login": time,
@@ -105,6 +105,12 @@ fn make_bot(client: &mut Client, defaults: &Defaults, realm: i64, bot: &Internal
             "uuid": random::uuid()?,
         }),
     );
+    if !release.export.personal_recipients {
+        insert(client, "zerver_userprofile", &Value::Object(user))?;
+        return Ok(id);
+    }
+    let recipient = insert(client, "zerver_recipient", &json!({"type": 1, "type_id": id}))?;
+    set(&mut user, json!({"recipient_id": recipient}));
     insert(client, "zerver_userprofile", &Value::Object(user))?;
     insert(
         client,

@@ -13,7 +13,7 @@ use crate::validate::{Examined, Facts};
 use crate::{Progress, Result};
 
 /// Tables whose rows are named by others, in the order in which ids are taken; messages come last.
-const RESERVED: [Of; 10] = [
+const RESERVED: [Of; 11] = [
     Of::Realm,
     Of::Stream,
     Of::User,
@@ -24,12 +24,14 @@ const RESERVED: [Of; 10] = [
     Of::ProfileField,
     Of::ScheduledMessage,
     Of::Attachment,
+    Of::ChannelFolder,
 ];
 
 /// How many ids are taken from each sequence.
 pub(super) fn counts(examined: &Examined) -> BTreeMap<String, u64> {
     let mut counts: BTreeMap<String, u64> =
         RESERVED.into_iter().map(|of| (of.table().to_owned(), old(&examined.facts, of).len())).collect();
+    counts.retain(|table, _| examined.release.catalog.table(table).is_ok());
     *counts.entry(Of::Recipient.table().to_owned()).or_default() += examined.facts.bare.len() as u64;
     counts.insert(Of::Message.table().to_owned(), examined.messages.len());
     counts

@@ -188,7 +188,9 @@ impl Run<'_> {
         if let Some(conversion) = conversion {
             conversion.groups.add_members(client, self.realm)?;
         }
-        finish::audit_log(client, self.realm, self.plan.realm.plan_type)?;
+        let Examined { release, facts, .. } = &self.plan.examined;
+        finish::subscribers(client, release, self.realm)?;
+        finish::audit_log(client, self.realm, self.plan.realm.plan_type, facts.source.as_deref())?;
         if self.plan.compat == Compat::Fixed {
             finish::statistics(client, self.realm)?;
         }

@@ -58,7 +58,7 @@ pub(super) fn missing_bots(client: &mut Client, facts: &Facts) -> Result<Vec<Fin
 fn find_bot(client: &mut Client, email: &str) -> Result<Option<(i64, Option<i64>)>> {
     let found = client
         .query_opt(
-            "SELECT id::int8, recipient_id::int8 FROM zerver_userprofile
+            "SELECT id::int8, (to_jsonb(zerver_userprofile) ->> 'recipient_id')::int8 FROM zerver_userprofile
              WHERE upper(email) = upper($1) AND is_bot
                AND realm_id = (SELECT id FROM zerver_realm WHERE string_id = 'zulipinternal')
              ORDER BY id LIMIT 1",

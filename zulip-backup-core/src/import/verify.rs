@@ -43,7 +43,8 @@ const WRONG: [(&str, Option<&str>, &str, &str); 10] = [
         None,
         "has a recipient that is nobody's",
         "SELECT r.id FROM zerver_recipient r
-         LEFT JOIN zerver_userprofile u ON r.type = 1 AND u.id = r.type_id AND u.recipient_id = r.id
+         LEFT JOIN zerver_userprofile u
+             ON r.type = 1 AND u.id = r.type_id AND (to_jsonb(u) ->> 'recipient_id')::int8 = r.id
          LEFT JOIN zerver_stream s ON r.type = 2 AND s.id = r.type_id AND s.recipient_id = r.id
          LEFT JOIN zerver_huddle h ON r.type = 3 AND h.id = r.type_id AND h.recipient_id = r.id
          WHERE r.xmin = pg_current_xact_id()::xid AND $1::int8 IS NOT NULL

@@ -88,6 +88,7 @@ impl fmt::Display for Rows<'_> {
             RowRule::Recipients => f.write_str("recipients of its users, channels and groups"),
             RowRule::Subscriptions => f.write_str("subscriptions to them"),
             RowRule::Reactions => f.write_str("reactions to exported messages"),
+            RowRule::Submessages => f.write_str("votes in polls, and the like, of exported messages"),
             RowRule::Clients => f.write_str("clients that exported rows name"),
             RowRule::Messages => f.write_str("a thousand messages"),
             RowRule::UserMessages => f.write_str("what users have of them"),

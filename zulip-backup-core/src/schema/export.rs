@@ -66,6 +66,22 @@ pub struct Exporter {
     pub versions_avatars: bool,
     /// The audit log says why an organisation was deactivated.
     pub says_why_deactivated: bool,
+    /// The last key of `realm.json` names the service that the data is of, `import_source`.
+    pub names_source: bool,
+    /// `consented_user_ids.json` lists the users who consent; elsewhere their rows say it.
+    pub lists_consenting: bool,
+    /// Records of uploads and avatars say their owners' addresses.
+    pub names_owners: bool,
+    /// Avatars that the server made itself are exported too, not only those that users uploaded.
+    pub exports_generated_avatars: bool,
+    /// Conversations with the bots that all organisations share are exported, with the bots' subscriptions.
+    pub exports_bot_conversations: bool,
+    /// Exports on record are marked as those of a prior server, without the place of their file.
+    pub marks_prior_exports: bool,
+    /// A subscription says that its user is active only where the exported row of the user says so.
+    pub scrubs_activity: bool,
+    /// The rows of every list come in the order of their ids.
+    pub sorts_rows: bool,
 }
 
 impl Exporter {
@@ -215,6 +231,8 @@ pub enum RowRule {
     Subscriptions,
     /// Reactions to exported messages.
     Reactions,
+    /// Votes in polls, and the like, of exported messages.
+    Submessages,
     /// Clients that exported rows name.
     Clients,
     /// Messages.
@@ -374,13 +392,13 @@ struct DeclaredIds {
 }
 
 impl ExportSchema {
-    /// Whether a version, as `version.py` writes it, is one of these.
-    pub(crate) fn is_of(&self, version: &str) -> bool {
-        self.versions.iter().any(|prefix| {
-            version
-                .strip_prefix(prefix.as_str())
-                .is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
-        })
+    /// How much of a version's text, as `version.py` writes it, says that it is one of these; nothing where it is none.
+    pub(crate) fn fits(&self, version: &str) -> Option<usize> {
+        let begins = |prefix: &&String| {
+            let rest = version.strip_prefix(prefix.as_str());
+            rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
+        };
+        self.versions.iter().filter(begins).map(String::len).max()
     }
 
     pub(super) fn parse(text: &str, catalog: &Catalog) -> Result<Self, String> {

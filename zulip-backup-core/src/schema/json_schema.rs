@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn every_file_has_a_schema_that_names_every_key() {
-        let schemas = Release::latest().unwrap().export.json_schemas().unwrap();
+        let schemas = Release::for_version("10.1").unwrap().export.json_schemas().unwrap();
         assert_eq!(schemas.len(), 6);
         let messages = &schemas[1].1["properties"]["zerver_message"]["items"];
         assert_eq!(messages["properties"]["date_sent"], json!({ "type": "number" }));

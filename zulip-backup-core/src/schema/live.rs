@@ -36,7 +36,49 @@ pub(crate) enum LiveColumn {
     OfType(String),
 }
 
+/// The tables of a database: their columns, and the types of those.
+type Tables = BTreeMap<String, BTreeMap<String, String>>;
+
 impl LiveDifferences {
+    /// What tables have otherwise than those of a release.
+    fn of(live: &Tables, release: &'static Release) -> Result<Self> {
+        let (schema, catalog) = (&release.export, &release.catalog);
+        let mut differences =
+            Self { release, findings: Vec::new(), missing_tables: BTreeSet::new(), columns: BTreeMap::new() };
+        for (table, exported) in &schema.tables {
+            let Some(columns) = live.get(table) else {
+                let message = "is exported by Zulip, and not in this database";
+                differences.findings.push(Finding::error("table-missing", table, message));
+                differences.missing_tables.insert(table.clone());
+                continue;
+            };
+            let mut known: Vec<&str> = exported.dropped.iter().chain(&exported.harmless).map(String::as_str).collect();
+            for field in &exported.fields {
+                let Source::Column { column, .. } = &field.source else { continue };
+                known.push(column);
+                let expected = catalog.table(table)?.column(column).map_or("", |column| column.sql_type.as_str());
+                match columns.get(column) {
+                    None => differences.column_differs(table, column, LiveColumn::Missing, expected),
+                    Some(found) if base(expected) != base(found) => {
+                        differences.column_differs(table, column, LiveColumn::OfType(found.clone()), expected);
+                    }
+                    Some(_) => {}
+                }
+            }
+            for column in columns.keys().filter(|column| !known.contains(&column.as_str())) {
+                let message = "is a column that is not known: its values would be lost";
+                differences.findings.push(Finding::error("column-unknown", format!("{table}.{column}"), message));
+            }
+        }
+        let unknown =
+            live.keys().filter(|table| !schema.tables.contains_key(*table) && !schema.left_out.contains_key(*table));
+        for table in unknown.filter(|table| table.starts_with("zerver_") || table.starts_with("analytics_")) {
+            let message = "is a table that is not known: its rows would be lost";
+            differences.findings.push(Finding::error("table-unknown", table, message));
+        }
+        Ok(differences)
+    }
+
     /// How a column differs.
     pub(crate) fn column(&self, table: &str, column: &str) -> Option<&LiveColumn> {
         self.columns.get(&(table.to_owned(), column.to_owned()))
@@ -76,62 +118,36 @@ pub(super) fn newest(applied: &[(String, String)]) -> Option<(u32, &str)> {
 }
 
 /// Compares the tables of `client`'s database, which finds them by their names, with those of the release that its
-/// migrations tell; of the nearest one, where none has exactly those.
+/// migrations tell. Where they are between those of two releases, as those of a development version are, it is the one
+/// with fewer differences.
 ///
 /// # Errors
 /// What the database answers.
 pub fn compare_live(client: &mut Client) -> Result<LiveDifferences> {
     let applied = applied_migrations(client)?;
-    let release = Release::of_migration(newest(&applied).map(|(number, _)| number))?;
-    let (schema, catalog) = (&release.export, &release.catalog);
     let failed = |failure| error("read the columns of Zulip's tables", failure);
-    let mut live: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    let mut live = Tables::new();
     for row in client.query(COLUMNS, &[]).map_err(failed)? {
         live.entry(column(&row, 0)?).or_default().insert(column(&row, 1)?, column(&row, 2)?);
     }
-    let mut differences = LiveDifferences {
-        release,
-        findings: migrations(&applied, schema).into_iter().collect(),
-        missing_tables: BTreeSet::new(),
-        columns: BTreeMap::new(),
-    };
-    for (table, exported) in &schema.tables {
-        let Some(columns) = live.get(table) else {
-            let message = "is exported by Zulip, and not in this database";
-            differences.findings.push(Finding::error("table-missing", table, message));
-            differences.missing_tables.insert(table.clone());
-            continue;
-        };
-        let mut known: Vec<&str> = exported.dropped.iter().chain(&exported.harmless).map(String::as_str).collect();
-        for field in &exported.fields {
-            let Source::Column { column, .. } = &field.source else { continue };
-            known.push(column);
-            let expected = catalog.table(table)?.column(column).map_or("", |column| column.sql_type.as_str());
-            match columns.get(column) {
-                None => differences.column_differs(table, column, LiveColumn::Missing, expected),
-                Some(found) if base(expected) != base(found) => {
-                    differences.column_differs(table, column, LiveColumn::OfType(found.clone()), expected);
-                }
-                Some(_) => {}
-            }
-        }
-        for column in columns.keys().filter(|column| !known.contains(&column.as_str())) {
-            let message = "is a column that is not known: its values would be lost";
-            differences.findings.push(Finding::error("column-unknown", format!("{table}.{column}"), message));
+    let newest = newest(&applied);
+    let mut nearest: Option<LiveDifferences> = None;
+    for release in Release::near(newest.map(|(number, _)| number))? {
+        let differences = LiveDifferences::of(&live, release)?;
+        if nearest.as_ref().is_none_or(|nearest| differences.findings.len() < nearest.findings.len()) {
+            nearest = Some(differences);
         }
     }
-    let unknown =
-        live.keys().filter(|table| !schema.tables.contains_key(*table) && !schema.left_out.contains_key(*table));
-    for table in unknown.filter(|table| table.starts_with("zerver_") || table.starts_with("analytics_")) {
-        let message = "is a table that is not known: its rows would be lost";
-        differences.findings.push(Finding::error("table-unknown", table, message));
-    }
+    let mut differences = nearest.map_or_else(|| LiveDifferences::of(&live, Release::latest()?), Ok)?;
+    let harmless = differences.findings.is_empty();
+    differences.findings.extend(migrations(newest, &differences.release.export, harmless));
     Ok(differences)
 }
 
 /// The version is told by the newest migration of Zulip's app zerver.
-fn migrations(applied: &[(String, String)], schema: &ExportSchema) -> Option<Finding> {
-    let (found, name) = newest(applied)?;
+/// One that is not known and has changed no table that is exported does no harm.
+fn migrations(newest: Option<(u32, &str)>, schema: &ExportSchema, harmless: bool) -> Option<Finding> {
+    let (found, name) = newest?;
     if schema.migrations.have(found) {
         return None;
     }
@@ -141,7 +157,13 @@ fn migrations(applied: &[(String, String)], schema: &ExportSchema) -> Option<Fin
     };
     let versions = schema.zulip_versions.join(", ");
     let message = format!("is the newest migration, expected {expected}: the tables are known of Zulip {versions}");
-    Some(Finding::error("migrations-unexpected", format!("zerver {name}"), message))
+    let object = format!("zerver {name}");
+    Some(if harmless {
+        let message = format!("{message}; the tables are just those");
+        Finding::warning("migrations-unexpected", object, message)
+    } else {
+        Finding::error("migrations-unexpected", object, message)
+    })
 }
 
 /// A type without its length; whole numbers of any size are read alike.
@@ -155,19 +177,40 @@ fn base(sql_type: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Severity;
 
     #[test]
     fn the_newest_migration_tells_the_version() {
-        let schema = &Release::latest().unwrap().export;
-        let applied = |names: &[&str]| -> Vec<(String, String)> {
-            names.iter().map(|name| ("zerver".to_owned(), (*name).to_owned())).collect()
+        let schema = &Release::for_version("10.1").unwrap().export;
+        let newest_of = |names: &[&str], harmless: bool| {
+            let applied: Vec<_> = names.iter().map(|name| ("zerver".to_owned(), (*name).to_owned())).collect();
+            migrations(newest(&applied), schema, harmless)
         };
-        let known = ["0001_squashed_0569", "0696_x", "0697_empty_topic_name"];
-        assert_eq!(migrations(&applied(&known), schema), None);
-        assert_eq!(migrations(&[], schema), None);
+        assert_eq!(newest_of(&["0001_squashed_0569", "0696_x", "0697_empty_topic_name"], false), None);
+        assert_eq!(newest_of(&[], false), None);
         for (names, says) in [(&["0558_x"][..], "0696 or a later"), (&["0697_x", "0800_y"], "before 0698")] {
-            let finding = migrations(&applied(names), schema).unwrap();
-            assert!(finding.message.contains(says), "{finding}");
+            for (harmless, severity) in [(false, Severity::Error), (true, Severity::Warning)] {
+                let finding = newest_of(names, harmless).unwrap();
+                assert!(finding.message.contains(says) && finding.severity == severity, "{finding}");
+            }
         }
+    }
+
+    #[test]
+    fn of_two_releases_it_is_the_nearer() {
+        let names = |newest| Release::near(Some(newest)).unwrap().iter().map(|near| near.name).collect::<Vec<_>>();
+        assert_eq!((names(1), names(496), names(520)), (vec!["8"], vec!["8"], vec!["8", "9"]));
+        assert_eq!((names(760), names(9000)), (vec!["11", "12"], vec!["12"]));
+        // A table that came between both.
+        let release = Release::for_version("9.0").unwrap();
+        let mut live: Tables = BTreeMap::new();
+        for table in &release.catalog.tables {
+            let columns = table.columns.iter().map(|column| (column.name.clone(), column.sql_type.clone()));
+            live.insert(table.name.clone(), columns.collect());
+        }
+        assert!(LiveDifferences::of(&live, release).unwrap().findings.is_empty());
+        live.insert("zerver_savedsnippet".to_owned(), BTreeMap::new());
+        let of = |version| LiveDifferences::of(&live, Release::for_version(version).unwrap()).unwrap().findings.len();
+        assert!(of("9.0") == 1 && of("10.1") > 1);
     }
 }

@@ -17,6 +17,16 @@ pub(crate) struct MigrationStatus {
 }
 
 impl MigrationStatus {
+    /// What a server has that was just installed.
+    pub(crate) fn complete(release: &Release, zulip_version: &str) -> Self {
+        let applied = |(app, lines): (&String, &Vec<String>)| {
+            let names = lines.iter().map(|line| name(line).to_owned()).collect();
+            (!is_hosted(app)).then(|| (app.clone(), names))
+        };
+        let applied = release.migrations.iter().filter_map(applied).collect();
+        Self { migrations_by_app: status(&release.migrations, &applied), zulip_version: zulip_version.to_owned() }
+    }
+
     /// What `client`'s database has of a release's.
     pub(crate) fn read(client: &mut Client, release: &Release, zulip_version: &str) -> Result<Self> {
         let mut applied: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -33,8 +43,7 @@ fn status(
     known: &BTreeMap<String, Vec<String>>,
     applied: &BTreeMap<String, BTreeSet<String>>,
 ) -> BTreeMap<String, Vec<String>> {
-    let optional = |app: &str| matches!(app, "corporate" | "zilencer");
-    let installed = known.iter().filter(|(app, _)| applied.contains_key(*app) || !optional(app));
+    let installed = known.iter().filter(|(app, _)| applied.contains_key(*app) || !is_hosted(app));
     installed
         .map(|(app, lines)| {
             if lines.is_empty() {
@@ -44,6 +53,11 @@ fn status(
             (app.clone(), marked(lines, applied.get(app).unwrap_or(&none)))
         })
         .collect()
+}
+
+/// Whether an app is one that only servers of the hosted service have.
+fn is_hosted(app: &str) -> bool {
+    matches!(app, "corporate" | "zilencer")
 }
 
 /// An app's lines, each with its mark.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::de::DeserializeOwned;
 
-use crate::schema::{Catalog, Conversion, Defaults, ExportSchema};
+use crate::schema::{Catalog, Conversion, Defaults, ExportSchema, Upgrade};
 use crate::{Error, ErrorKind, Result};
 
 /// A Zulip release as data: its tables, what its exports hold, and what it makes new things with. All of it stands in the
@@ -22,6 +22,8 @@ pub struct Release {
     pub(crate) conversion: Conversion,
     /// What it makes new things with.
     pub(crate) defaults: Defaults,
+    /// What becomes of exports of the release before.
+    pub(crate) upgrade: Upgrade,
     /// The migrations of each app in its tree, as `showmigrations` names them.
     pub migrations: BTreeMap<String, Vec<String>>,
     /// The files themselves.
@@ -37,6 +39,7 @@ pub(crate) struct Folder {
     pub(crate) conversion: &'static str,
     pub(crate) defaults: &'static str,
     migrations: &'static str,
+    upgrade: &'static str,
 }
 
 macro_rules! folder {
@@ -49,6 +52,7 @@ macro_rules! folder {
                 conversion: include_str!(concat!("../../schema/", $name, "/conversion.json")),
                 defaults: include_str!(concat!("../../schema/", $name, "/defaults.json")),
                 migrations: include_str!(concat!("../../schema/", $name, "/migrations.json")),
+                upgrade: include_str!(concat!("../../schema/", $name, "/upgrade.json")),
             };
             Release::read(&FOLDER)
         })
@@ -56,7 +60,8 @@ macro_rules! folder {
 }
 
 /// All of them, the oldest first.
-static RELEASES: [LazyLock<Result<Release, String>>; 3] = [folder!("8"), folder!("9"), folder!("10")];
+static RELEASES: [LazyLock<Result<Release, String>>; 5] =
+    [folder!("8"), folder!("9"), folder!("10"), folder!("11"), folder!("12")];
 
 impl Release {
     /// All that are known, the oldest first.
@@ -81,7 +86,9 @@ impl Release {
     /// # Errors
     /// `Incompatible` for a version whose tables are not known here.
     pub fn for_version(version: &str) -> Result<&'static Self> {
-        if let Some(release) = Self::newest_with(|export| export.is_of(version))? {
+        // The text of a development version begins like that of the release it becomes: the longer one it is.
+        let fitting = Self::all()?.into_iter().filter_map(|release| Some((release.export.fits(version)?, release)));
+        if let Some((_, release)) = fitting.max_by_key(|(length, _)| *length) {
             return Ok(release);
         }
         let names: Vec<&str> = Self::all()?.iter().map(|release| release.name).collect();
@@ -101,6 +108,22 @@ impl Release {
             Some(release) => Ok(release),
             None => Self::read_before(&RELEASES[0]),
         }
+    }
+
+    /// The releases that a database or an export may be of whose newest migration of Zulip's app zerver this is: one where
+    /// the migrations are those of a release, else those on both sides.
+    ///
+    /// # Errors
+    /// As [`all`](Self::all).
+    pub(crate) fn near(newest: Option<u32>) -> Result<Vec<&'static Self>> {
+        let below = Self::of_migration(newest)?;
+        let Some(newest) = newest else { return Ok(vec![below]) };
+        let migrations = &below.export.migrations;
+        if migrations.have(newest) || newest < migrations.after {
+            return Ok(vec![below]);
+        }
+        let above = Self::all()?.into_iter().find(|release| release.export.migrations.after > newest);
+        Ok([below].into_iter().chain(above).collect())
     }
 
     /// The newest release with such exports. Only what is newer is parsed for it: most servers are of the newest.
@@ -125,6 +148,7 @@ impl Release {
             conversion: parse(folder, "conversion", folder.conversion)?,
             defaults: parse(folder, "defaults", folder.defaults)?,
             migrations: parse(folder, "migrations", folder.migrations)?,
+            upgrade: parse(folder, "upgrade", folder.upgrade)?,
             files: folder,
             catalog,
             export,
@@ -146,7 +170,10 @@ mod tests {
         for version in ["10", "10.1", "10.1-12-gabcdef", "11.0-dev", "11.0-dev+git"] {
             assert_eq!(Release::for_version(version).unwrap().name, "10", "{version}");
         }
-        for version in ["", "1", "100.0", "11.0"] {
+        for (version, name) in [("8.5", "8"), ("9.0", "9"), ("11.0", "11"), ("11.4", "11"), ("12.1", "12")] {
+            assert_eq!(Release::for_version(version).unwrap().name, name, "{version}");
+        }
+        for version in ["", "1", "100.0", "7.5", "13.0"] {
             let error = Release::for_version(version).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Incompatible, "{version}");
         }

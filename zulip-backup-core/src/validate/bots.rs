@@ -21,6 +21,9 @@ const MAY_NAME: [(&str, &str); 9] = [
     ("analytics_usercount", "user"),
 ];
 
+/// The same where conversations with them are exported.
+const MAY_TALK: [(&str, &str); 2] = [("zerver_subscription", "user_profile"), ("zerver_submessage", "sender")];
+
 /// The list of `realm.json` whose rows may be messages to one.
 const MAY_WRITE_TO: &str = "zerver_scheduledmessage";
 
@@ -35,6 +38,9 @@ pub(super) fn check(facts: &Facts, release: &Release, file_of: &dyn Fn(&str) -> 
             findings.push(Finding::error("bot-unknown", object, message).with_hint("do not trust this file"));
         }
     }
+    let conversations: &[(&str, &str)] =
+        if release.export.exporter.exports_bot_conversations { &MAY_TALK } else { &[] };
+    let may_name = |list: &str, key: &str| MAY_NAME.iter().chain(conversations).any(|pair| *pair == (list, key));
     let is_of_bot = |id: i64| facts.bot_recipients.contains_key(&id) && !facts.recipients.contains_key(&id);
     let mut named = |list: &str, row: i64, what: String| {
         let message = format!("{what} of a bot that all organisations share: no export has such a row");
@@ -42,7 +48,7 @@ pub(super) fn check(facts: &Facts, release: &Release, file_of: &dyn Fn(&str) -> 
     };
     for (list, key, target, value, row) in facts.links.all() {
         match target {
-            "zerver_userprofile" if facts.is_bot(value) && !MAY_NAME.contains(&(list, key)) => {
+            "zerver_userprofile" if facts.is_bot(value) && !may_name(list, key) => {
                 named(list, row, format!("{key} is {value}, the id"));
             }
             "zerver_recipient" if is_of_bot(value) && list != MAY_WRITE_TO => {

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::schema::ExportSchema;
 use crate::validate::facts::{Facts, Standing};
 use crate::validate::rules::{GROUP, PERSONAL, STREAM};
 use crate::{Finding, Findings};
 
 /// What contradicts itself.
-pub(super) fn check(facts: &Facts) -> Findings {
+pub(super) fn check(facts: &Facts, schema: &ExportSchema) -> Findings {
     let mut findings = Findings::default();
-    recipients(facts, &mut findings);
+    recipients(facts, schema, &mut findings);
     standings(facts, &mut findings);
     groups(facts, &mut findings);
     match facts.ids("zerver_realm").map_or(0, crate::ids::IdSet::len) {
@@ -23,14 +24,15 @@ pub(super) fn check(facts: &Facts) -> Findings {
 }
 
 /// Recipients lead to what is there, and what has a recipient has its own.
-fn recipients(facts: &Facts, findings: &mut Findings) {
+fn recipients(facts: &Facts, schema: &ExportSchema, findings: &mut Findings) {
     for (&id, &(kind, of)) in &facts.recipients {
         let (found, table) = match kind {
-            PERSONAL => (facts.users.contains_key(&of), "zerver_userprofile"),
+            PERSONAL if schema.personal_recipients => (facts.users.contains_key(&of), "zerver_userprofile"),
             STREAM => (facts.streams.contains_key(&of), "zerver_stream"),
             GROUP => (facts.groups.contains_key(&of), "zerver_huddle"),
             other => {
-                let message = format!("type is {other}, expected 1, 2 or 3");
+                let expected = if schema.personal_recipients { "1, 2 or 3" } else { "2 or 3" };
+                let message = format!("type is {other}, expected {expected}");
                 let object = format!("realm.json zerver_recipient {id}");
                 findings.push(Finding::error("value-type", object, message));
                 continue;

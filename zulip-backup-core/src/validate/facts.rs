@@ -71,6 +71,9 @@ pub(crate) struct Facts {
     pub(crate) exports: BTreeMap<i64, (i64, i64)>,
     /// Whether a converter made the export, of other services' data.
     pub(crate) converted: bool,
+    /// What service the data is said to be of.
+    pub(crate) source: Option<String>,
+    names_source: bool,
     /// Whether messages get their ids in the order of their times.
     pub(crate) sort_by_date: bool,
     /// What is wrong with rows beside their shape.
@@ -155,6 +158,7 @@ impl Facts {
         Ok(Self {
             preferences: shared.cloned().collect(),
             converted,
+            names_source: schema.exporter.names_source,
             keeps_rows_of_dummies: schema.exporter.keeps_rows_of_dummies,
             ..Self::default()
         })
@@ -180,6 +184,17 @@ impl Facts {
             let named = dummies.filter_map(|(&id, user)| Some((user.recipient?, id)));
             self.bare = named.filter(|(recipient, _)| !self.recipients.contains_key(recipient)).collect();
         }
+    }
+
+    /// Users who consent by their own rows, and bots of those. Who only stands for messages has nobody to ask.
+    pub(crate) fn consenting(&self) -> Vec<i64> {
+        let allows = |user: &User| user.allows_export || user.is_mirror_dummy;
+        let of_owner = |user: &User| {
+            let owner = user.owner.filter(|_| user.is_bot).and_then(|owner| self.users.get(&owner));
+            owner.is_some_and(|owner| !owner.is_bot && owner.allows_export)
+        };
+        let own = self.users.iter().filter(|(_, user)| user.standing != Standing::Bot);
+        own.filter(|(_, user)| allows(user) || of_owner(user)).map(|(&id, _)| id).collect()
     }
 
     /// The bots that all organisations share.
@@ -395,8 +410,17 @@ impl Sink for Facts {
     }
 
     fn value(&mut self, key: &str, json: &[u8]) -> bool {
-        self.sort_by_date |= key == "sort_by_date" && json == b"true";
-        self.converted && key == "sort_by_date"
+        match key {
+            "sort_by_date" => {
+                self.sort_by_date |= json == b"true";
+                self.converted
+            }
+            "import_source" if self.names_source => {
+                self.source = serde_json::from_slice(json).ok();
+                self.source.is_some()
+            }
+            _ => false,
+        }
     }
 
     fn list(&mut self, shape: &Shape, ids: &[i64]) {

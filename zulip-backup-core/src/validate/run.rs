@@ -107,8 +107,12 @@ fn all(
         single::check(package, progress, report)?;
         return Ok(None);
     }
-    let Base { told: Told { release, from }, sidecars, mut facts, records, findings } = read::base(package, progress)?;
+    let Base { told: Told { release, from, finding }, sidecars, mut facts, records, findings } =
+        read::base(package, progress)?;
     (report.release, report.release_from) = (release.name, from);
+    if let Some(finding) = finding {
+        report.findings.push(finding);
+    }
     let converted = facts.converted;
     facts.complete();
     let listing = package.listing()?;
@@ -129,10 +133,14 @@ fn all(
         return Ok(None);
     }
     let manifest = package.manifest();
-    let (consents, consented) = if release.export.exporter.hides_users {
+    let exporter = release.export.exporter;
+    let message = options.consent_message.or(manifest.and_then(|manifest| manifest.consent_message_id));
+    let by_rows = facts.consenting();
+    let (consents, consented) = if exporter.lists_consenting {
         (Consents::File(sidecars.consented.is_some()), sidecars.consented.as_deref())
+    } else if exporter.hides_users {
+        (Consents::Rows, Some(by_rows.as_slice()))
     } else {
-        let message = options.consent_message.or(manifest.and_then(|manifest| manifest.consent_message_id));
         let users = message.and_then(|message| facts.reacted.get(&message)).map(Vec::as_slice);
         (Consents::Message(message.is_some()), users)
     };
@@ -157,9 +165,16 @@ fn all(
     report.findings.extend(seen.findings);
     report.findings.extend(counts::order(&seen.ranges));
     if let Some(stats) = &sidecars.stats {
+        if let Some(source) = &facts.source {
+            counted.entry("realm".to_owned()).or_default().insert("import_source".to_owned(), source.len() as u64);
+        }
         report.findings.extend(counts::statistics(release.export.exporter, stats, &counted, &records, listing));
     }
-    report.findings.extend(consistency::check(&facts));
+    if exporter.names_source && facts.source.is_none() {
+        let message = "is not there: Zulip's importer asks for it";
+        report.findings.push(Finding::error("key-missing", "realm.json import_source", message));
+    }
+    report.findings.extend(consistency::check(&facts, &release.export));
     report.findings.extend(bots::check(&facts, release, &file_of));
     let exists = |table: &str, id: i64| match table {
         "zerver_message" => seen.messages.contains(id),

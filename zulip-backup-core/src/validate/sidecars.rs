@@ -120,6 +120,8 @@ pub(super) enum Consents {
     File(bool),
     /// In reactions to a message.
     Message(bool),
+    /// In the users' own rows.
+    Rows,
 }
 
 /// What kind of export it is.

@@ -16,7 +16,7 @@ const REQUIRED: [&str; 4] = ["user.json", "uploads/records.json", "avatars/recor
 
 /// Checks it.
 pub(super) fn check(package: &Package, progress: &dyn Progress, report: &mut ValidateReport) -> Result<()> {
-    let Told { release, from } = Told::of_user(package)?;
+    let Told { release, from, .. } = Told::of_user(package)?;
     (report.release, report.release_from) = (release.name, from);
     let schema = &release.export;
     let shapes = |lists: &[crate::schema::RowList]| {

@@ -22,7 +22,7 @@ pub struct Renumbered {
 
 /// The files with rows, with their lists.
 pub fn files(copy: &Copy) -> Vec<(String, &'static [RowList])> {
-    let files = &Release::latest().unwrap().export.files;
+    let files = &Release::for_version("10.1").unwrap().export.files;
     let mut found = vec![
         ("realm.json".to_owned(), &files.realm[..]),
         ("analytics.json".to_owned(), &files.analytics[..]),
@@ -143,7 +143,7 @@ impl Renumbered {
         };
         let of_emoji = row.get("reaction_type").is_some_and(|kind| kind == "realm_emoji");
         let of_client = row.get("property").is_some_and(|property| property == "messages_sent:client:day");
-        for field in &Release::latest().unwrap().export.table(table).unwrap().fields {
+        for field in &Release::for_version("10.1").unwrap().export.table(table).unwrap().fields {
             let Some(value) = row.get_mut(&field.key) else { continue };
             match (&field.source, field.key.as_str()) {
                 (_, "id") => self.value(ids_of(list), value),

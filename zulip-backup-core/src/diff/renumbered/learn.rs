@@ -13,7 +13,7 @@ use crate::package::{Item, Package, RowReader};
 use crate::{Progress, Result};
 
 /// By which keys rows are recognised whose place alone does not say it: what an import keeps, and no id.
-const MARKS: [(&str, Of, &[&str]); 12] = [
+const MARKS: [(&str, Of, &[&str]); 13] = [
     ("zerver_realm", Of::Realm, &[]),
     ("zerver_userprofile", Of::User, &["delivery_email"]),
     ("zerver_userprofile_mirrordummy", Of::User, &["delivery_email"]),
@@ -29,6 +29,7 @@ const MARKS: [(&str, Of, &[&str]); 12] = [
     ("zerver_customprofilefield", Of::ProfileField, &["name", "field_type"]),
     ("zerver_scheduledmessage", Of::ScheduledMessage, &["scheduled_timestamp", "subject"]),
     ("zerver_attachment", Of::Attachment, &["file_name", "size", "create_time"]),
+    ("zerver_channelfolder", Of::ChannelFolder, &["name", "date_created"]),
 ];
 
 /// `zerver_recipient.type`.
@@ -278,6 +279,7 @@ impl Known {
             Of::ProfileField,
             Of::ScheduledMessage,
             Of::Attachment,
+            Of::ChannelFolder,
         ];
         let realms = [a.of(Of::Realm).first().copied(), b.of(Of::Realm).first().copied()];
         for of in plain {

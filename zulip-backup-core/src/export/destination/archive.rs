@@ -15,7 +15,7 @@ use crate::package::ExportManifest;
 use crate::{Error, ErrorKind, Result};
 
 /// An archive on its way.
-pub(in crate::export) struct ArchiveDestination {
+pub(crate) struct ArchiveDestination {
     output: Output,
     writer: ArchiveWriter,
     maker: MemberMaker,
@@ -26,7 +26,7 @@ pub(in crate::export) struct ArchiveDestination {
 
 /// Makes the headers of members.
 #[derive(Clone, Debug)]
-pub(in crate::export) struct MemberMaker {
+pub(crate) struct MemberMaker {
     root: String,
     owner: Owner,
     /// When members are said to have been changed that the export makes.
@@ -35,7 +35,7 @@ pub(in crate::export) struct MemberMaker {
 
 impl MemberMaker {
     /// The header of a file of the export.
-    pub(in crate::export) fn header(&self, path: &str, modified: Option<i64>) -> Result<Header> {
+    pub(crate) fn header(&self, path: &str, modified: Option<i64>) -> Result<Header> {
         let mtime = u64::try_from(modified.unwrap_or(self.mtime)).unwrap_or(0);
         Header::generated(&format!("{}/{path}", self.root), 0o600, mtime, &self.owner)
     }
@@ -63,7 +63,7 @@ pub(super) fn root(output: &Utf8Path) -> Result<String> {
 
 impl ArchiveDestination {
     /// An archive that will be `output`. `mtime` is when the members that the export makes are said to have been changed.
-    pub(in crate::export) fn create(
+    pub(crate) fn create(
         output: &Utf8Path,
         compression: Compression,
         folders: impl Iterator<Item = Folder>,
@@ -89,7 +89,7 @@ impl ArchiveDestination {
     }
 
     /// What the threads make headers with.
-    pub(in crate::export) fn maker(&self) -> &MemberMaker {
+    pub(crate) fn maker(&self) -> &MemberMaker {
         &self.maker
     }
 }

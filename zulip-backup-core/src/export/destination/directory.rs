@@ -14,7 +14,7 @@ use crate::package::ExportManifest;
 use crate::{Error, ErrorKind, Result, fs};
 
 /// A directory on its way: it lies beside its final name, and is removed where it does not get it.
-pub(in crate::export) struct DirectoryDestination {
+pub(crate) struct DirectoryDestination {
     output: Utf8PathBuf,
     /// Where the files are written.
     target: Utf8PathBuf,
@@ -26,14 +26,14 @@ pub(in crate::export) struct DirectoryDestination {
 
 impl DirectoryDestination {
     /// A directory that will be `output`. What killed exports left beside it is removed.
-    pub(in crate::export) fn create(output: &Utf8Path) -> Result<Self> {
+    pub(crate) fn create(output: &Utf8Path) -> Result<Self> {
         let work = WorkDir::create(fs::parent(output), ".zulip-export-", "export")?;
         let target = work.directory("export")?;
         Ok(Self { output: output.to_owned(), target, open: None, records: None, _work: work })
     }
 
     /// Where the threads put uploaded files themselves.
-    pub(in crate::export) fn target(&self) -> &Utf8Path {
+    pub(crate) fn target(&self) -> &Utf8Path {
         &self.target
     }
 }
@@ -41,6 +41,7 @@ impl DirectoryDestination {
 impl Destination for DirectoryDestination {
     fn begin(&mut self, path: &str, _modified: Option<i64>) -> Result<()> {
         let path = self.target.join(path);
+        fs::create_private_dirs(fs::parent(&path))?;
         let file = fs::create_new(&path)?;
         self.open = Some((path, file));
         Ok(())

@@ -12,7 +12,8 @@ impl FileFinder<'_> {
     /// Files are in the order of their paths, which the database cannot know ([`AvatarName::new`]). So users are read once
     /// for each part of the hashes that fits into memory.
     pub(super) fn avatars(&self, reader: &mut RowReader, jobs: &mut Jobs<'_, '_>) -> Result<()> {
-        let from = format!("FROM zerver_userprofile t WHERE t.avatar_source <> 'G' AND {}", self.scope.avatars("t"));
+        let sources = if self.scope.schema.exporter.exports_generated_avatars { "<> 'G'" } else { "= 'U'" };
+        let from = format!("FROM zerver_userprofile t WHERE t.avatar_source {sources} AND {}", self.scope.avatars("t"));
         let mut count = 0;
         let counted = format!("COPY (SELECT count(*) {from}) TO STDOUT (FORMAT binary)");
         reader.copy_binary("count the avatars", &counted, |row| {
@@ -56,12 +57,14 @@ impl FileFinder<'_> {
             people.push((row.integer(0)?, super::text(row, 1)?, row.boolean(2)?));
             Ok(())
         })?;
+        let named = self.scope.schema.exporter.names_owners;
         for (name, user, version) in avatars {
             let Ok(at) = people.binary_search_by_key(user, |person| person.0) else { continue };
             let (_, email, bot) = &people[at];
             for ending in ["original", "png"] {
                 let key = format!("{}/{name}.{ending}", self.scope.realm);
-                let record = Record::Avatar { user: *user, email: email.clone(), version: *version, expected: !bot };
+                let email = named.then(|| email.clone());
+                let record = Record::Avatar { user: *user, email, version: *version, expected: !bot };
                 jobs.add(Store::Avatars, key.clone(), key, record)?;
             }
         }

@@ -10,13 +10,15 @@ pub(in crate::export) enum Record {
     Upload {
         attachment: i64,
         owner: i64,
-        email: String,
+        /// Where its release says it.
+        email: Option<String>,
         /// The first message that refers to it.
         message: Option<i64>,
     },
     Avatar {
         user: i64,
-        email: String,
+        /// Where its release says it.
+        email: Option<String>,
         /// Where its release says it.
         version: Option<i64>,
         /// Whether there should be such a file: system bots of another organisation have none here.
@@ -39,11 +41,11 @@ impl FileItem {
         row.number("realm_id", realm);
         match &self.record {
             Record::Upload { owner, email, .. } => {
-                owned(&mut row, *owner, email);
+                owned(&mut row, *owner, email.as_deref());
                 self.stored(&mut row, bytes, modified)?;
             }
             Record::Avatar { user, email, version, .. } => {
-                owned(&mut row, *user, email);
+                owned(&mut row, *user, email.as_deref());
                 if let Some(version) = version {
                     row.number("avatar_version", *version);
                 }
@@ -79,9 +81,11 @@ impl FileItem {
     }
 }
 
-fn owned(row: &mut Row<'_>, user: i64, email: &str) {
+fn owned(row: &mut Row<'_>, user: i64, email: Option<&str>) {
     row.number("user_profile_id", user);
-    row.string("user_profile_email", email);
+    if let Some(email) = email {
+        row.string("user_profile_email", email);
+    }
 }
 
 /// Seconds since 1970, as Python adds them up.
