@@ -13,6 +13,7 @@ mod schema;
 mod site;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 mod utility;
 mod validate;
 
@@ -33,6 +34,7 @@ pub use realm::{RealmArgs, RealmDeleteArgs, RealmVerb};
 pub use restore::RestoreArgs;
 pub use schema::SchemaArgs;
 pub use site::SiteArgs;
+pub use upgrade::UpgradeExportArgs;
 pub use utility::{CompletionsArgs, ManArgs};
 pub use validate::{DiffArgs, ValidateArgs};
 
@@ -76,6 +78,7 @@ pub enum Verb {
     Realm(RealmArgs),
     Validate(ValidateArgs),
     Diff(DiffArgs),
+    UpgradeExport(UpgradeExportArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),

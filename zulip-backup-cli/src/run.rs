@@ -9,6 +9,7 @@ mod realm;
 mod restore;
 mod schema;
 mod site;
+mod upgrade;
 mod utility;
 mod validate;
 
@@ -72,6 +73,7 @@ fn execute(args: Args, words: Vec<OsString>) -> u8 {
         Verb::Realm(verb) => realm::run(session, &verb),
         Verb::Validate(verb) => validate::run(session, &verb),
         Verb::Diff(verb) => validate::diff(session, &verb),
+        Verb::UpgradeExport(verb) => upgrade::run(session, &verb),
         Verb::Schema(verb) => schema::run(&session, &verb),
         Verb::Completions(verb) => utility::completions(&verb),
         Verb::Man(verb) => utility::man(&verb),

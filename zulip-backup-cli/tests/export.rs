@@ -22,10 +22,13 @@ struct Stage {
 
 impl Stage {
     fn new(messages: u64) -> Self {
+        Self::of(&SampleOptions { messages, uploads_bytes: 4 << 20, ..SampleOptions::default() })
+    }
+
+    fn of(options: &SampleOptions) -> Self {
         let temp = tempfile::tempdir().unwrap();
         let dir = Utf8PathBuf::from_path_buf(temp.path().to_owned()).unwrap();
-        let options = SampleOptions { messages, uploads_bytes: 4 << 20, ..SampleOptions::default() };
-        let host = SampleHost::start(&dir.join("host"), &options, Cluster::builder()).unwrap();
+        let host = SampleHost::start(&dir.join("host"), options, Cluster::builder()).unwrap();
         std::fs::create_dir(dir.join("out")).unwrap();
         Self { _temp: temp, dir, host }
     }
@@ -99,7 +102,7 @@ fn an_organisation_and_a_user_are_exported_checked_and_compared() {
     let skeleton = stage.json(0, &["schema", "--from-database", "13"]);
     documented(&skeleton, "| `schema --from-database` |");
     let begun: Vec<_> = stage.dir.join("out/13").read_dir_utf8().unwrap().map(|entry| entry.unwrap()).collect();
-    assert_eq!(begun.len(), 5);
+    assert_eq!(begun.len(), 6);
     stage.json(3, &["schema", "--from-database", "13"]);
     std::fs::remove_dir_all(stage.dir.join("out/13")).unwrap();
 
@@ -134,6 +137,38 @@ fn an_organisation_and_a_user_are_exported_checked_and_compared() {
         }
     }
     assert_eq!(stage.files(), ["a.tar.gz", "b", "root.tar.zst", "user"]);
+}
+
+#[test]
+fn an_export_of_an_older_zulip_becomes_one_of_a_newer() {
+    let stage =
+        Stage::of(&SampleOptions { zulip_version: "9.0".to_owned(), messages: 100, ..SampleOptions::default() });
+    // The sample's users reacted to many messages: whether they meant to consent by that is the administrator's to know.
+    let asked = stage
+        .number("SELECT m.id::int8 FROM zerver_message m JOIN zerver_realm r ON r.id = m.realm_id WHERE r.string_id = 'acme' AND last_edit_time IS NULL ORDER BY m.id LIMIT 1")
+        .to_string();
+    let consent = ["export", "-r", "acme", "--output", "consent"];
+    stage.json(3, &[&consent[..], &["--export-full-with-consent"]].concat());
+    let plan = stage.json(0, &[&consent[..], &["--consent-message-id", &asked, "--dry-run"]].concat());
+    assert_eq!(plan["consent"]["message_id"].to_string(), asked);
+    stage.json(0, &["export", "-r", "acme", "--output", "old.tar.gz"]);
+    assert_eq!(stage.json(0, &["validate", "old.tar.gz"])["release"], "9");
+
+    let upgrade = ["upgrade-export", "old.tar.gz", "--to", "11.2"];
+    let plan = stage.json(0, &[&upgrade[..], &["--dry-run"]].concat());
+    documented(&plan, "| the same with `--dry-run` | `path`, `output`, `from`");
+    assert_eq!((stage.files(), plan["steps"].as_array().unwrap().len()), (vec!["old.tar.gz".to_owned()], 2));
+    let report = stage.json(0, &upgrade);
+    documented(&report, "| `upgrade-export` |");
+    assert_eq!(report["path"].as_str().unwrap(), "old-11.2.tar.gz");
+    let checked = stage.json(0, &["validate", "old-11.2.tar.gz"]);
+    assert_eq!((&checked["release"], &checked["zulip_version"]), (&"11".into(), &"11.2".into()));
+    // Neither over what is there, nor to what is not known, nor back.
+    stage.json(3, &upgrade);
+    stage.json(3, &["upgrade-export", "old.tar.gz", "--to", "99.0"]);
+    stage.json(3, &["upgrade-export", "old-11.2.tar.gz", "--to", "9.0"]);
+    stage.json(6, &["upgrade-export", "nowhere", "--to", "10.1"]);
+    assert_eq!(stage.files(), ["old-11.2.tar.gz", "old.tar.gz"]);
 }
 
 #[test]

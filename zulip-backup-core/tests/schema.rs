@@ -95,7 +95,7 @@ fn a_folder_is_begun_from_a_live_database() {
         let (_, text) = skeleton.files.iter().find(|(file, _)| *file == name).unwrap();
         serde_json::from_str(text).unwrap()
     };
-    for name in ["catalog.json", "conversion.json", "defaults.json", "export.json"] {
+    for name in ["catalog.json", "conversion.json", "defaults.json", "export.json", "upgrade.json"] {
         let (mut made, mut built_in) = (made(&same, name), built_in(name));
         // Whose they are is for a person to say, and what comes next nobody knows.
         for key in ["zulip_versions", "versions", "migrations"] {
@@ -131,4 +131,9 @@ fn a_folder_is_begun_from_a_live_database() {
     assert!(export["tables"]["zerver_stream"]["fields"].as_array().unwrap().contains(&json!("mood=mood_id")));
     assert!(export["left_out"]["zerver_mood"].is_string());
     assert!(!made(&next, "conversion.json").to_string().contains("zerver_savedsnippet"));
+    let upgrade = made(&next, "upgrade.json");
+    assert_eq!(upgrade["from"], release.name);
+    assert_eq!(upgrade["tables"]["zerver_stream"]["lost"], json!(["description"]));
+    assert!(upgrade["tables"]["zerver_stream"]["defaulted"]["mood"].is_string());
+    assert_eq!(upgrade["tables"].as_object().unwrap().len(), 1);
 }

@@ -13,6 +13,7 @@ use zulip_backup_core::realm::deactivate::DeactivateOptions;
 use zulip_backup_core::realm::rename::RenameOptions;
 use zulip_backup_core::restore::{RestoreOptions, Source};
 use zulip_backup_core::site::{Site, SiteOptions};
+use zulip_backup_core::upgrade::UpgradeOptions;
 use zulip_backup_core::validate::ValidateOptions;
 use zulip_backup_core::{Error, ErrorKind, Result};
 
@@ -42,6 +43,7 @@ pub enum Plan {
     Restore { site: Server, source: RestoreSource, options: RestoreOptions },
     Export { site: Server, options: ExportOptions },
     Import { site: Server, path: Utf8PathBuf, options: ImportOptions },
+    Upgrade { path: Utf8PathBuf, options: UpgradeOptions },
     Deactivate { site: Server, options: DeactivateOptions },
     Reactivate { site: Server, realm: String },
     Rename { site: Server, options: RenameOptions },

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use zulip_backup_core::archive::{self, Archive};
 use zulip_backup_core::import::Render;
 use zulip_backup_core::realm::{deactivate, delete, reactivate, rename};
-use zulip_backup_core::{Progress, Result, backup, diff, drill, export, import, realm, restore, validate};
+use zulip_backup_core::{Progress, Result, backup, diff, drill, export, import, realm, restore, upgrade, validate};
 
 use crate::errors::exception;
 use crate::outcome::Outcome;
@@ -91,6 +91,7 @@ fn planned(request: request::Plan, progress: &dyn Progress) -> Result<Planned> {
                 }),
             })
         }
+        Plan::Upgrade { path, options } => planned!(upgrade::plan(&path, &options, progress)?),
         Plan::Deactivate { site, options } => planned!(deactivate::plan(&site.open()?, &options)?),
         Plan::Reactivate { site, realm } => planned!(reactivate::plan(&site.open()?, &realm)?),
         Plan::Rename { site, options } => planned!(rename::plan(&site.open()?, &options)?),

@@ -136,6 +136,9 @@ def test_exports(run: Run, project: dict[str, str], tmp_path: Path) -> None:
         assert file is not None
         users = json.load(file)["zerver_userprofile"]
     email = next(user["delivery_email"] for user in users if not user["is_bot"])
+    output = tmp_path / "newer.tar.gz"
+    newer = json.loads(run("upgrade_export", tarball, "--to", "11.0", "--output", output, "--json"))
+    assert newer["path"] == str(output) and newer["zulip_version"] == "11.0"
     single = run("export_single_user", email, "--output", tmp_path / "user")
     assert single == f"Exporting user {email}\nTarball written to {tmp_path / 'user.tar.gz'}\n"
     public = json.loads(run("export", "-r", name, "--output", tmp_path / "public.tar.zst", "--public-only", "--json"))
@@ -245,6 +248,7 @@ def test_every_command_is_there(project: dict[str, str]) -> None:
         "export_single_user",
         "import",
         "restore_backup",
+        "upgrade_export",
         "validate_export",
         "verify_backup",
     }

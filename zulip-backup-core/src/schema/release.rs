@@ -39,7 +39,7 @@ pub(crate) struct Folder {
     pub(crate) conversion: &'static str,
     pub(crate) defaults: &'static str,
     migrations: &'static str,
-    upgrade: &'static str,
+    pub(crate) upgrade: &'static str,
 }
 
 macro_rules! folder {
@@ -184,6 +184,7 @@ mod tests {
         for release in Release::all().unwrap() {
             let undecided = release.export.left_out.iter().filter(|(_, why)| why.is_empty() || *why == UNDECIDED);
             assert_eq!(undecided.count(), 0, "{}", release.name);
+            assert!(!release.files.upgrade.contains(UNDECIDED), "{}", release.name);
             assert!(
                 !release.export.zulip_versions.is_empty() && !release.export.versions.is_empty(),
                 "{}",

@@ -56,12 +56,19 @@ impl Skeleton {
             migrations.entry(app).or_default().push(name);
         }
         let findings = after.findings;
+        let upgrade = match newest {
+            Some(newest) if !nearest.export.migrations.have(newest) => {
+                step(nearest.name, &object(nearest.files.export)?, &export)
+            }
+            _ => object(nearest.files.upgrade)?,
+        };
         let files = [
             ("catalog.json", serde_json::to_value(&catalog)),
             ("conversion.json", Ok(conversion)),
             ("defaults.json", Ok(defaults)),
             ("export.json", Ok(export)),
             ("migrations.json", serde_json::to_value(migrations)),
+            ("upgrade.json", Ok(upgrade)),
         ];
         let written = files.into_iter().map(|(name, value)| value.map(|value| (name, json_text(&value))));
         let files = written.collect::<Result<_, _>>().map_err(wrong)?;
@@ -227,6 +234,25 @@ fn convert(conversion: &mut Value, export: &Value) {
         let Some(extra) = extra.as_object_mut() else { continue };
         extra.retain(|key, _| keys.get(list.as_str()).is_some_and(|known| !known.contains(key.as_str())));
     }
+}
+
+/// What becomes of exports of the release before: which keys are new and which are gone.
+fn step(from: &str, before: &Value, now: &Value) -> Value {
+    let keys = |export: &'_ Value, table: &str| -> Vec<String> {
+        let fields = export["tables"][table]["fields"].as_array();
+        fields.into_iter().flatten().filter_map(key_of).map(str::to_owned).collect()
+    };
+    let mut tables = Map::new();
+    for table in now["tables"].as_object().into_iter().flat_map(Map::keys) {
+        let (old, new) = (keys(before, table), keys(now, table));
+        let gone: Vec<&String> = old.iter().filter(|key| !new.contains(key)).collect();
+        let defaulted: Map<String, Value> =
+            new.iter().filter(|key| !old.contains(key)).map(|key| (key.clone(), UNDECIDED.into())).collect();
+        if !gone.is_empty() || !defaulted.is_empty() {
+            tables.insert(table.clone(), json!({ "defaulted": defaulted, "lost": gone }));
+        }
+    }
+    json!({ "from": from, "tables": tables })
 }
 
 /// The column that a declared field is read from; a list of ids has none.

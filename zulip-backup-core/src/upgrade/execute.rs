@@ -19,7 +19,7 @@ use crate::upgrade::steps::Steps;
 use crate::upgrade::survey::{Person, Survey};
 use crate::upgrade::{UpgradePlan, UpgradeReport, UpgradedStep};
 use crate::validate::{ValidateOptions, validate};
-use crate::{Error, ErrorKind, Findings, Progress, Result, Severity, Task};
+use crate::{Error, ErrorKind, Findings, Progress, Result, Severity, Task, fs};
 
 /// The task told to [`Progress`]: bytes of the export.
 const TASK: &str = "upgrade";
@@ -93,6 +93,15 @@ impl UpgradePlan {
         })?;
         progress.end(TASK);
         let checked = validate(&self.output, &ValidateOptions::default().kind(self.kind).jobs(self.jobs), progress)?;
+        if !checked.is_sound() {
+            // A step is wrong, or the export has what nobody thought of: nobody is to import it.
+            fs::remove_tree(&self.output)?;
+            let errors = checked.findings.list.into_iter().filter(|finding| finding.severity == Severity::Error);
+            return Err(Error::new(ErrorKind::Damaged, format!("{} became no sound export", self.path))
+                .with_path(&self.path)
+                .with_reasons(errors.collect())
+                .with_hint("nothing was written; report it, with the export if you may"));
+        }
         let worth = |finding: &crate::Finding| finding.severity >= Severity::Warning;
         Ok(UpgradeReport {
             path: self.output.clone(),

@@ -6,8 +6,8 @@ use std::fmt;
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
+use crate::Finding;
 use crate::units::{bytes, seconds};
-use crate::{Finding, Severity};
 
 /// What an upgrade did. Its JSON is stable: keys are added, never changed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -28,7 +28,7 @@ pub struct UpgradeReport {
     /// SHA-256 of an archive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// What the check of the new export found.
+    /// What the check of the new export found: warnings.
     pub findings: Vec<Finding>,
     /// What all took, in seconds.
     pub seconds: f64,
@@ -50,9 +50,9 @@ pub struct UpgradedStep {
 }
 
 impl UpgradeReport {
-    /// Whether the check of the new export found no error.
-    pub fn is_sound(&self) -> bool {
-        self.findings.iter().all(|finding| finding.severity < Severity::Error)
+    /// Whether the check of the new export found anything to be judged by a person.
+    pub fn has_findings(&self) -> bool {
+        !self.findings.is_empty()
     }
 }
 

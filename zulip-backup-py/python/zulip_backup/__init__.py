@@ -30,7 +30,7 @@ _PLACES = {
         "ConfigError DamagedError IncompatibleError IoError LockedError NotFoundError PostgresError RefusedError "
         "StoreError UsageError ZulipBackupError"
     ),
-    "_export": "ExportPlan ExportReport PlannedUser export export_user plan_export plan_export_user",
+    "_export": "Consent ExportPlan ExportReport PlannedUser export export_user plan_export plan_export_user",
     "_finding": "Finding",
     "_import": "ImportPlan ImportReport NextStep import_ plan_import",
     "_native": "__version__",
@@ -44,6 +44,9 @@ _PLACES = {
     "_site": (
         "Container DatabaseAddress DeploymentSummary Part Roles SettingsDir Site SiteReport UploadsBackend "
         "ZulipVersion"
+    ),
+    "_upgrade": (
+        "PlannedUpgradeStep UpgradePlan UpgradeReport UpgradedStep plan_upgrade_export upgrade_export"
     ),
     "_validate": (
         "ChangedRow ChangedValue Difference DiffReport Excerpt LeftOut ListDifference NameDifference "

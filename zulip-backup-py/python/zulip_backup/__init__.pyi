@@ -52,6 +52,7 @@ from zulip_backup._exceptions import (
     ZulipBackupError as ZulipBackupError,
 )
 from zulip_backup._export import (
+    Consent as Consent,
     ExportPlan as ExportPlan,
     ExportReport as ExportReport,
     PlannedUser as PlannedUser,
@@ -108,6 +109,14 @@ from zulip_backup._site import (
     SiteReport as SiteReport,
     UploadsBackend as UploadsBackend,
     ZulipVersion as ZulipVersion,
+)
+from zulip_backup._upgrade import (
+    PlannedUpgradeStep as PlannedUpgradeStep,
+    UpgradePlan as UpgradePlan,
+    UpgradeReport as UpgradeReport,
+    UpgradedStep as UpgradedStep,
+    plan_upgrade_export as plan_upgrade_export,
+    upgrade_export as upgrade_export,
 )
 from zulip_backup._validate import (
     ChangedRow as ChangedRow,

@@ -182,7 +182,12 @@ class DiffReport(Report):
 
 
 def validate(
-    export: StrPath, *, kind: Kind | None = None, jobs: int | None = None, progress: ProgressCallback | None = None
+    export: StrPath,
+    *,
+    kind: Kind | None = None,
+    consent_message: int | None = None,
+    jobs: int | None = None,
+    progress: ProgressCallback | None = None,
 ) -> ValidateReport:
     """Check an export, of ours or of Zulip's own, without a server.
 

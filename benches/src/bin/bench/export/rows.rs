@@ -177,6 +177,7 @@ fn condition(schema: &ExportSchema, realm: i64, users: &str, rule: &RowRule) -> 
         | RowRule::SubjectRecipients
         | RowRule::SubjectChannels
         | RowRule::SubjectAuditLog
-        | RowRule::SubjectMessages => "false".to_owned(),
+        | RowRule::SubjectMessages
+        | RowRule::Submessages => "false".to_owned(),
     }
 }
