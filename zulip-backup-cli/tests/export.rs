@@ -108,6 +108,7 @@ fn an_organisation_and_a_user_are_exported_checked_and_compared() {
 
     for name in ["a.tar.gz", "b", "root.tar.zst"] {
         documented(&stage.json(0, &["validate", name]), "| `validate` |");
+        documented(&stage.json(0, &["inspect", name]), "| `inspect` of an export |");
     }
     let difference = stage.json(1, &["diff", "a.tar.gz", "b"]);
     documented(&difference, "| `diff` |");

@@ -26,6 +26,7 @@ pub(crate) use extract::attributes;
 pub use extract::{ExtractOptions, ExtractReport, extract, extract_to, sha256sums, unpack_section};
 pub use header::{BLOCK, Header, Owner, padding};
 pub use index::{Frame, IndexLine, IndexReader};
+pub(crate) use inspect::MigrationsTable;
 pub use inspect::{DatabaseSummary, InspectReport, Needs, Secrets, inspect};
 pub use layout::{Section, database_file, member};
 pub use manifest::{

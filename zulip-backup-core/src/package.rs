@@ -48,6 +48,7 @@ use std::io::Read;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::archive::member;
 use crate::{ErrorKind, Finding, Findings, Progress, Result, fs};
 use directory::Directory;
 use sealed::Sealed;
@@ -119,6 +120,21 @@ impl Package {
                     .with_hint("the archive was changed after it was written: use another copy");
                 Ok(made(Source::Tarball(tarball), Some(damage)))
             }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether there is an export rather than a backup, as far as the first bytes say. What is neither is none.
+    ///
+    /// # Errors
+    /// What the disk answers.
+    pub fn is_at(path: impl AsRef<Utf8Path>) -> Result<bool> {
+        match Self::open(path) {
+            Ok(Self { source: Source::Tarball(tarball), .. }) => {
+                Ok(tarball.base()?.is_some_and(|base| base != member::ROOT.as_bytes()))
+            }
+            Ok(_) => Ok(true),
+            Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Usage) => Ok(false),
             Err(error) => Err(error),
         }
     }

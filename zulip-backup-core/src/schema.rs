@@ -19,6 +19,7 @@ mod ddl;
 mod defaults;
 mod describe;
 mod export;
+mod fitting;
 mod home;
 mod json_schema;
 mod live;
@@ -39,6 +40,7 @@ pub(crate) use export::migration_number;
 pub use export::{
     Encoding, ExportSchema, ExportTable, Exporter, Field, Files, Importer, Migrations, RowList, RowRule, Source,
 };
+pub use fitting::Fitting;
 pub(crate) use home::home;
 pub(crate) use live::LiveColumn;
 pub use live::{LiveDifferences, compare_live};

@@ -30,6 +30,7 @@ mod rules;
 mod run;
 mod sidecars;
 mod single;
+mod summary;
 mod texts;
 mod unique;
 
@@ -43,3 +44,4 @@ pub use run::validate;
 pub(crate) use run::{Examined, examine};
 pub use sidecars::KindFrom;
 pub(crate) use sidecars::Migrations;
+pub use summary::{ExportSummary, summarize};

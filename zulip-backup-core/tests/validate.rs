@@ -7,7 +7,8 @@ mod exports;
 use camino::Utf8Path;
 use exports::{GOLDEN, KINDS, Stage, codes, golden, pack, unpack};
 use zulip_backup_core::export::Kind;
-use zulip_backup_core::validate::{KindFrom, ValidateOptions, ValidateReport, validate};
+use zulip_backup_core::package::Package;
+use zulip_backup_core::validate::{KindFrom, ReleaseFrom, ValidateOptions, ValidateReport, summarize, validate};
 use zulip_backup_core::{ErrorKind, Silent};
 
 fn check(path: &Utf8Path) -> ValidateReport {
@@ -31,6 +32,49 @@ fn zulips_own_exports_are_sound() {
         let recorded = if kind == Kind::FullWithConsent { KindFrom::ConsentedUserIds } else { KindFrom::RealmExport };
         assert_eq!(of_directory.kind_from, recorded);
     }
+}
+
+#[test]
+fn an_export_says_which_zulip_takes_it() {
+    let known = [
+        ("golden-export-zulip", ReleaseFrom::Migrations, Some(697), "10.x"),
+        ("9.0/golden-export-zulip", ReleaseFrom::Columns, None, "9.x"),
+        ("golden-export-single-hamlet", ReleaseFrom::Columns, None, "10.x"),
+    ];
+    for (name, from, newest, versions) in known {
+        let Some(tarball) = golden(name) else { return };
+        assert!(Package::is_at(&tarball).unwrap());
+        let summary = summarize(&tarball, &Silent).unwrap();
+        let fits = summary.fits.as_ref().unwrap();
+        assert_eq!((summary.release_from, fits.newest_migration), (from, newest), "{summary}");
+        assert_eq!(fits.zulip_versions[0], versions, "{summary}");
+        assert!(summary.findings.is_empty(), "{summary}");
+        // What it says is what the check counts, where it says anything.
+        let checked = check(&tarball);
+        assert_eq!((summary.files, summary.bytes), (checked.files, checked.bytes));
+        assert!(summary.messages.is_none_or(|messages| messages == checked.messages), "{summary}");
+        assert_eq!(summary.to_string().contains("nothing imports it"), name.contains("hamlet"), "{summary}");
+    }
+    let stage = Stage::with_sample(500);
+    let export = stage.of(Kind::Full);
+    let status = |text: &str| std::fs::write(export.join("migration_status.json"), text).unwrap();
+    status(r#"{"migrations_by_app": {"zerver": ["[X] 9000_x"]}, "zulip_version": "20.0"}"#);
+    let summary = summarize(&export, &Silent).unwrap();
+    assert!(summary.to_string().contains("newer than Zulip 12"), "{summary}");
+    status("{");
+    let summary = summarize(&export, &Silent).unwrap();
+    assert_eq!((summary.release_from, codes(&summary.findings)), (ReleaseFrom::Columns, ["json-invalid"].into()));
+    // Neither a backup, nor what is none of either.
+    let other = stage.dir.join("other.tar");
+    for (name, is) in
+        [(&b"zulip-backup/zulip-version"[..], false), (b"./zulip-backup/zulip-version", false), (b"x/y", true)]
+    {
+        tarball(&other, &[(name, b'0', b"10.1")]);
+        assert_eq!(Package::is_at(&other).unwrap(), is);
+        assert_eq!(summarize(&other, &Silent).unwrap_err().kind(), ErrorKind::Damaged);
+    }
+    std::fs::write(&other, "no tarball").unwrap();
+    assert!(!Package::is_at(&other).unwrap());
 }
 
 #[test]

@@ -22,6 +22,7 @@ use zulip_backup_core::{Error, ErrorKind, Result};
 #[serde(tag = "verb", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Run {
     Inspect { archive: Utf8PathBuf },
+    Summarize { export: Utf8PathBuf },
     Verify { archive: Utf8PathBuf, options: VerifyOptions },
     Extract { archive: Utf8PathBuf, directory: Utf8PathBuf, options: ExtractOptions },
     Drill { archive: Utf8PathBuf, options: DrillOptions },

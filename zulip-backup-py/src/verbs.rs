@@ -32,6 +32,7 @@ fn report(request: request::Run, progress: &dyn Progress) -> Result<Outcome> {
     use request::Run;
     match request {
         Run::Inspect { archive } => Outcome::of(&archive::inspect(&Archive::open(&archive)?, progress)?),
+        Run::Summarize { export } => Outcome::of(&validate::summarize(&export, progress)?),
         Run::Verify { archive, options } => {
             Outcome::of(&archive::verify(&Archive::open(&archive)?, &options, progress)?)
         }

@@ -144,6 +144,10 @@ def test_an_export_of_another_release(exported: zulip_backup.ExportReport, tmp_p
     declared(report)
     checked = zulip_backup.validate(report.path)
     assert (checked.release, checked.release_from, checked.zulip_version) == ("12", "migrations", "12.1")
+    summary = zulip_backup.summarize(report.path)
+    declared(summary)
+    assert summary.fits is not None and summary.fits.zulip_versions == ("12.x",)
+    assert (summary.realm, summary.kind, summary.fits.postgres_majors["18"]) == (exported.realm, "full", "*")
     with pytest.raises(zulip_backup.IncompatibleError):
         zulip_backup.upgrade_export(exported.path, to="9.0", output=tmp_path / "older")
 

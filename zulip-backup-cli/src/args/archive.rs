@@ -3,11 +3,11 @@
 use camino::Utf8PathBuf;
 use clap::{Args, ValueHint};
 
-/// Show what an archive says of itself, without reading it whole
+/// Show what a backup or an export says of itself
 ///
-/// Reads the last kilobytes of an archive made by zulip-backup: versions, when and where it was made, what each section
-/// holds, what a restore will need, what was noticed. Nothing is proved: that is what `verify` is for.
-/// An archive made by Zulip's own backup command says less about itself, and is read whole.
+/// Versions, when and where it was made, what it holds, what a restore will need, which Zulip and which PostgreSQL fit it,
+/// what was noticed. Nothing is proved: that is what `verify` is for, and `validate` for exports. Of an archive made by
+/// zulip-backup the last kilobytes are read. One made by Zulip's own commands says less about itself, and is read whole.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -17,8 +17,8 @@ Examples:
   Check files that were unpacked with tar:
     zulip-backup inspect --sha256sums zulip.tar.gz | sha256sum --check --quiet")]
 pub struct InspectArgs {
-    /// Archive to look at
-    #[arg(value_name = "ARCHIVE", value_hint = ValueHint::FilePath)]
+    /// Archive to look at: a backup's, or an export's; or the directory of an export
+    #[arg(value_name = "ARCHIVE", value_hint = ValueHint::AnyPath)]
     pub archive: Utf8PathBuf,
     /// Print the SHA-256 of every file in the form that `sha256sum --check` reads, and nothing else
     #[arg(long, conflicts_with = "json")]

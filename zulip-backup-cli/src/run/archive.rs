@@ -4,7 +4,8 @@ use std::io::{self, BufWriter, Write};
 
 use zulip_backup_core::archive::{self, Archive, Depth, ExtractOptions, VerifyOptions};
 use zulip_backup_core::fs::UnpackOptions;
-use zulip_backup_core::{Error, ErrorKind, Result, Severity};
+use zulip_backup_core::package::Package;
+use zulip_backup_core::{Error, ErrorKind, Result, Severity, validate};
 
 use super::Session;
 use crate::args::{ExtractArgs, InspectArgs, VerifyArgs};
@@ -12,6 +13,12 @@ use crate::exit::Exit;
 
 pub fn inspect(session: Session, args: &InspectArgs) -> Result<Exit> {
     let Session { console, progress, .. } = session;
+    if !args.sha256sums && Package::is_at(&args.archive)? {
+        let summary = validate::summarize(&args.archive, &*progress)?;
+        drop(progress);
+        console.product(&summary)?;
+        return Ok(Exit::done(summary.findings.at_least(Severity::Warning) > 0));
+    }
     let archive = Archive::open(&args.archive)?;
     if args.sha256sums {
         let Archive::Indexed(archive) = archive else {

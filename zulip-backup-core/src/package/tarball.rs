@@ -52,6 +52,14 @@ impl Tarball {
         self.file_bytes
     }
 
+    /// The directory that the first member lies in; nothing where no member can be read.
+    pub(super) fn base(&self) -> Result<Option<Vec<u8>>> {
+        let first = TarReader::new(self.stream()?).next().ok().flatten();
+        Ok(first.and_then(|raw| {
+            raw.name.split(|&byte| byte == b'/').find(|part| !matches!(part, [] | [b'.'])).map(<[u8]>::to_vec)
+        }))
+    }
+
     pub(super) fn known(&self) -> Option<&Listing> {
         self.listing.get()
     }

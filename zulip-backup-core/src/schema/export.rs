@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use semver::VersionReq;
 use serde::{Deserialize, Serialize};
 
 use crate::schema::{Catalog, Table};
@@ -21,6 +22,8 @@ pub struct ExportSchema {
     pub versions: Vec<String>,
     /// The migrations that tell the version.
     pub migrations: Migrations,
+    /// The PostgreSQL majors that it runs on, each with those of its versions that do.
+    pub postgres_majors: BTreeMap<u32, VersionReq>,
     /// Standard addresses of the bots that all organisations of a server share and whose messages are exported.
     pub cross_realm_bots: Vec<String>,
     /// Whether every user has a recipient of type 1; from Zulip 12.0 on conversations of two are groups like others.
@@ -349,6 +352,7 @@ struct Declaration {
     zulip_versions: Vec<String>,
     versions: Vec<String>,
     migrations: Migrations,
+    postgres_majors: BTreeMap<u32, VersionReq>,
     cross_realm_bots: Vec<String>,
     personal_recipients: bool,
     exporter: Exporter,
@@ -414,6 +418,7 @@ impl ExportSchema {
             zulip_versions: declared.zulip_versions,
             versions: declared.versions,
             migrations: declared.migrations,
+            postgres_majors: declared.postgres_majors,
             cross_realm_bots: declared.cross_realm_bots,
             personal_recipients: declared.personal_recipients,
             exporter: declared.exporter,

@@ -37,14 +37,6 @@ impl ZulipVersion {
         text
     }
 
-    /// Major and minor number, `(10, 1)` of `10.1-12-gabcdef`, where the version starts with them.
-    pub fn numbers(&self) -> Option<(u32, u32)> {
-        let digits =
-            |text: &str| text.split(|letter: char| !letter.is_ascii_digit()).next().and_then(|text| text.parse().ok());
-        let (major, minor) = self.version.split_once('.')?;
-        Some((major.parse().ok()?, digits(minor)?))
-    }
-
     /// One that somebody has said.
     pub(super) fn given(text: &str) -> Result<Self> {
         let version = line(text.trim())
@@ -106,11 +98,9 @@ mod tests {
     fn the_literal_stands_unless_git_says_better() {
         let plain = ZulipVersion::parse(VERSION_PY, None).unwrap();
         assert_eq!((plain.version.as_str(), plain.feature_level), ("11.0-dev+git", Some(372)));
-        assert_eq!(plain.numbers(), Some((11, 0)));
         assert_eq!(plain.file_text(), "11.0-dev+git\n");
         let git = ZulipVersion::parse(VERSION_PY, Some("10.1-12-gabcdef\n10.1\n")).unwrap();
         assert_eq!((git.version.as_str(), git.merge_base.as_deref()), ("10.1-12-gabcdef", Some("10.1")));
-        assert_eq!(git.numbers(), Some((10, 1)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::package::Package;
-use crate::schema::{Release, migration_number};
+use crate::schema::Release;
 use crate::validate::Migrations;
 use crate::{Error, ErrorKind, Finding, Result};
 
@@ -93,12 +93,7 @@ fn nearest(
 /// The release that the migrations tell. Where they are of none that is known, or between two, it is one with just the
 /// columns that the export has.
 fn by_migrations(package: &Package, migrations: &Migrations) -> Result<Told> {
-    let applied = migrations.migrations_by_app.get("zerver").into_iter().flatten();
-    let newest = applied.filter_map(|line| {
-        let (mark, name) = line.trim_start().split_at_checked(3)?;
-        if mark == "[ ]" { None } else { migration_number(name.trim_start()) }
-    });
-    let newest = newest.max();
+    let newest = migrations.newest();
     // Exports of releases that do not tell their migrations have no such file: whoever wrote one there made it up.
     let mut near = Release::near(newest)?;
     near.retain(|release| release.export.exporter.tells_migrations);

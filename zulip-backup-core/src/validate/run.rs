@@ -207,13 +207,15 @@ fn file_of(list: &str) -> String {
 }
 
 /// Refuses what cannot be checked.
-fn known(package: &Package) -> Result<()> {
+pub(super) fn known(package: &Package) -> Result<()> {
     let path = package.path();
     match package.layout()? {
         Some(Layout::Organisation | Layout::SingleUser) => Ok(()),
         None if package.listing()?.members.iter().any(|member| member.name.starts_with("messages-")) => Ok(()),
         None => Err(Error::new(ErrorKind::Damaged, format!("{path} is no export: it has no realm.json"))
             .with_path(path)
-            .with_hint("name the directory with realm.json, or a tarball of that directory")),
+            .with_hint(
+                "an export is a directory with realm.json, or a tarball of one; a backup's files lie in zulip-backup/",
+            )),
     }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::package::{Kind, Package};
 use crate::rows::Strict;
+use crate::schema::migration_number;
 use crate::{Finding, Findings, Result};
 
 /// The longest such file that is read.
@@ -25,6 +26,16 @@ impl Migrations {
     pub(crate) fn read(package: &Package) -> Result<Option<Self>> {
         let bytes = package.read_member("migration_status.json", SMALL)?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    /// The number of the newest that is applied of Zulip's app zerver.
+    pub(super) fn newest(&self) -> Option<u32> {
+        let lines = self.migrations_by_app.get("zerver").into_iter().flatten();
+        let applied = lines.filter_map(|line| {
+            let (mark, name) = line.trim_start().split_at_checked(3)?;
+            if mark == "[ ]" { None } else { migration_number(name.trim_start()) }
+        });
+        applied.max()
     }
 }
 

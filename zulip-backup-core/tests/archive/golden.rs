@@ -55,4 +55,7 @@ fn upstreams_archive_tells_what_it_is() {
     assert!(database.migrations["zerver"].len() > 600, "{}", database.migrations["zerver"].len());
     assert!(report.secrets.keys.contains(&"avatar_salt".to_owned()), "{:?}", report.secrets);
     assert!(!report.needs.dictionary_files.is_empty());
+    let fits = report.fits.unwrap();
+    assert_eq!((fits.newest_migration, fits.zulip_versions[0].as_str()), (Some(697), "10.x"));
+    assert!(fits.postgres_majors.contains_key(&15) && !fits.postgres_majors.contains_key(&12));
 }

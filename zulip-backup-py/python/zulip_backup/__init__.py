@@ -17,7 +17,7 @@ from importlib import import_module
 # script is about a verb or two. What type checkers read is `__init__.pyi`.
 _PLACES = {
     "_archive": (
-        "DatabaseSummary ExtractReport InspectReport Needs SecretNames TableCheck VerifyReport extract inspect "
+        "DatabaseSummary ExtractReport Fitting InspectReport Needs SecretNames TableCheck VerifyReport extract inspect "
         "verify"
     ),
     "_backup": (
@@ -50,7 +50,7 @@ _PLACES = {
     ),
     "_validate": (
         "ChangedRow ChangedValue Difference DiffReport Excerpt LeftOut ListDifference NameDifference "
-        "ValidateReport diff validate"
+        "ExportSummary ValidateReport diff summarize validate"
     ),
     "_watch": "Watch watch",
 }

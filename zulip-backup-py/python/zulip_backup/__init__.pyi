@@ -3,6 +3,7 @@ __all__: list[str]
 from zulip_backup import realm as realm
 from zulip_backup._archive import (
     DatabaseSummary as DatabaseSummary,
+    Fitting as Fitting,
     ExtractReport as ExtractReport,
     InspectReport as InspectReport,
     Needs as Needs,
@@ -127,8 +128,10 @@ from zulip_backup._validate import (
     LeftOut as LeftOut,
     ListDifference as ListDifference,
     NameDifference as NameDifference,
+    ExportSummary as ExportSummary,
     ValidateReport as ValidateReport,
     diff as diff,
+    summarize as summarize,
     validate as validate,
 )
 from zulip_backup._watch import (

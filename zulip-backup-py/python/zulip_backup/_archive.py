@@ -71,6 +71,22 @@ class Needs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fitting:
+    """Which Zulip has the tables of a database or an export, and which PostgreSQL it runs on."""
+
+    newest_migration: int | None = None
+    """The newest migration of Zulip's app zerver, by its number; absent where columns told the release."""
+    zulip_versions: tuple[str, ...]
+    """The Zulip versions with just these tables, for people; empty where none is known to have them."""
+    after: str | None = None
+    """The newest release that is known to be older, where none has just these tables; its major version."""
+    before: str | None = None
+    """The oldest release that is known to be newer, in that case."""
+    postgres_majors: dict[str, str]
+    """The PostgreSQL majors that those versions run on, each with those of them that do: ``*``, ``>=10.2``."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TableCheck:
     """One table of the dump."""
 
@@ -126,6 +142,8 @@ class InspectReport(Report):
     """The secrets, by name only."""
     needs: Needs
     """What a restore needs."""
+    fits: Fitting | None = None
+    """Which Zulip its tables fit, by its migrations; absent where those could not be read."""
     findings: tuple[Finding, ...]
     """What was noticed when the backup was made, and what will be in the way of a restore."""
 

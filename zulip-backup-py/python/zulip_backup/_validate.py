@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
+from zulip_backup._archive import Fitting
 from zulip_backup._arguments import StrPath, jobs_of, path_of, request
 from zulip_backup._events import ProgressCallback
 from zulip_backup._export import Kind
@@ -181,6 +182,40 @@ class DiffReport(Report):
         )
 
 
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class ExportSummary(Report):
+    """What an export says of itself. Nothing of it is checked."""
+
+    export: Path
+    """The export: a directory or a tarball."""
+    layout: Literal["organisation", "single-user"]
+    """What it is of."""
+    made_by: str
+    """What made it, as far as that shows."""
+    kind: Kind | None = None
+    """Whose data it has, where its manifest says so."""
+    realm: str | None = None
+    """The organisation's ``string_id``; absent for a single user."""
+    name: str | None = None
+    """The organisation's name, or the user's."""
+    zulip_version: str | None = None
+    """The Zulip version it is of, as it says."""
+    release_from: Literal["migrations", "columns", "unknown"]
+    """What told which Zulip takes it."""
+    fits: Fitting | None = None
+    """Which Zulip takes it, and which PostgreSQL that runs on; absent where nothing told."""
+    users: int | None = None
+    """Users, as its statistics count them."""
+    messages: int | None = None
+    """Messages, likewise."""
+    files: int
+    """Its files."""
+    bytes: int
+    """Their bytes."""
+    findings: tuple[Finding, ...]
+    """What was noticed."""
+
+
 def validate(
     export: StrPath,
     *,
@@ -200,6 +235,14 @@ def validate(
     """
     options = request(kind=kind, consent_message=consent_message, jobs=jobs_of(jobs))
     return run(ValidateReport, {"verb": "validate", "export": path_of("export", export), "options": options}, progress)
+
+
+def summarize(export: StrPath, *, progress: ProgressCallback | None = None) -> ExportSummary:
+    """Tell what an export says of itself, and which Zulip takes it. Nothing is checked.
+
+    :param export: a directory or a tarball
+    """
+    return run(ExportSummary, {"verb": "summarize", "export": path_of("export", export)}, progress)
 
 
 def diff(

@@ -5,9 +5,10 @@ use crate::archive::inspect::report::{DatabaseSummary, InspectReport, Needs, Sec
 use crate::archive::inspect::{dump, secrets};
 use crate::archive::runs::RunReader;
 use crate::archive::{ArchiveKind, IndexedArchive, Section, SectionFacts};
+use crate::schema::Fitting;
 use crate::{Finding, Result};
 
-pub(super) fn inspect(archive: &IndexedArchive) -> InspectReport {
+pub(super) fn inspect(archive: &IndexedArchive) -> Result<InspectReport> {
     let manifest = archive.manifest();
     let source = &manifest.source;
     let mut findings = manifest.findings.clone();
@@ -38,7 +39,7 @@ pub(super) fn inspect(archive: &IndexedArchive) -> InspectReport {
             Secrets::default()
         }
     };
-    InspectReport {
+    Ok(InspectReport {
         archive: archive.path().to_owned(),
         kind: ArchiveKind::Indexed,
         compression: archive.compression(),
@@ -66,8 +67,9 @@ pub(super) fn inspect(archive: &IndexedArchive) -> InspectReport {
         }),
         secrets,
         needs,
+        fits: database.map_or(Ok(None), |database| Fitting::of_migrations(&database.migrations))?,
         findings,
-    }
+    })
 }
 
 /// Looks for the secrets, which stand before the uploads: the index, most of which is uploads, is read no further.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::Findings;
 use crate::archive::{ArchiveKind, SectionFacts};
 use crate::codec::Compression;
+use crate::schema::Fitting;
 use crate::units::bytes;
 
 /// What an archive is.
@@ -57,6 +58,9 @@ pub struct InspectReport {
     pub secrets: Secrets,
     /// What a restore needs.
     pub needs: Needs,
+    /// Which Zulip its tables fit, by its migrations; absent where those could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fits: Option<Fitting>,
     /// What was noticed when the backup was made, and what will be in the way of a restore.
     pub findings: Findings,
 }
@@ -167,6 +171,9 @@ impl fmt::Display for InspectReport {
         }
         for name in &self.needs.dictionary_files {
             writeln!(f, "             tsearch_data/{name}")?;
+        }
+        if let Some(fits) = &self.fits {
+            writeln!(f, "its tables   {fits}")?;
         }
         for finding in &self.findings.list {
             writeln!(f, "{finding}")?;

@@ -4,17 +4,12 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use crate::archive::inspect::report::{DatabaseSummary, InspectReport, Needs, Secrets};
-use crate::archive::inspect::{TASK, dump, secrets};
+use crate::archive::inspect::{MigrationsTable, TASK, dump, secrets, take};
 use crate::archive::{ArchiveKind, EntryKind, Member, Section, SectionFacts, StreamArchive, member};
 use crate::postgres::dump::toc::Toc;
-use crate::{Error, ErrorKind, Finding, Findings, Progress, Result, Task};
+use crate::schema::Fitting;
+use crate::{ErrorKind, Finding, Findings, Progress, Result, Task};
 
-/// Files of the dump that may be the table of migrations are kept until the table of contents tells which it is: it can
-/// stand anywhere in the directory. The table takes 5 KB compressed.
-const MAX_KEPT_FILE_BYTES: u64 = 128 << 10;
-const MAX_KEPT_BYTES: u64 = 8 << 20;
-/// The most text that is taken from one of them.
-const MAX_TEXT_BYTES: u64 = 8 << 20;
 const MAX_TOC_BYTES: u64 = 64 << 20;
 const MAX_VERSION_BYTES: u64 = 64 << 10;
 
@@ -24,8 +19,7 @@ struct Seen {
     versions: BTreeMap<&'static str, String>,
     made_at: Option<u64>,
     toc: Option<Toc>,
-    kept: BTreeMap<String, Vec<u8>>,
-    kept_bytes: u64,
+    migrations: MigrationsTable,
     secrets: Secrets,
     production: bool,
     manifest: bool,
@@ -55,7 +49,7 @@ pub(super) fn inspect(archive: &StreamArchive, progress: &dyn Progress) -> Resul
         Err(error) => return Err(error),
     }
     progress.end(TASK);
-    Ok(seen.report(archive))
+    seen.report(archive)
 }
 
 impl Seen {
@@ -90,24 +84,10 @@ impl Seen {
         } else if secrets::is_secrets(&member.name) {
             let keys = secrets::keys(&take(content, secrets::MAX_BYTES)?);
             self.secrets = Secrets { member: Some(member.name.to_string()), keys };
-        } else if let Some(file) = member.name.below(member::DATABASE.as_bytes())
-            && self.may_be_migrations(file, member.size)
-        {
-            self.kept_bytes += member.size;
-            self.kept.insert(String::from_utf8_lossy(file).into_owned(), take(content, MAX_KEPT_FILE_BYTES)?);
+        } else if let Some(file) = member.name.below(member::DATABASE.as_bytes()) {
+            self.migrations.see(file, member.size, content, self.toc.as_ref())?;
         }
         Ok(())
-    }
-
-    fn may_be_migrations(&self, file: &[u8], size: u64) -> bool {
-        if size > MAX_KEPT_FILE_BYTES || self.kept_bytes + size > MAX_KEPT_BYTES {
-            return false;
-        }
-        match self.toc.as_ref().map(|toc| dump::migrations_entry(toc).and_then(|entry| entry.file.as_deref())) {
-            None => true,
-            Some(None) => false,
-            Some(Some(named)) => file == named.as_bytes() || file.strip_suffix(b".gz") == Some(named.as_bytes()),
-        }
     }
 
     /// docker-zulip's archives before 9.3 hold links to files of the image's volume in place of the files.
@@ -125,7 +105,7 @@ impl Seen {
         }
     }
 
-    fn report(mut self, archive: &StreamArchive) -> InspectReport {
+    fn report(mut self, archive: &StreamArchive) -> Result<InspectReport> {
         let line = |name: &str, number: usize| -> Option<String> {
             let text = self.versions.get(name)?;
             text.lines().nth(number).map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
@@ -151,7 +131,7 @@ impl Seen {
             for finding in dump::traps(&needs.extensions, needs.pg_restore_major, server) {
                 self.findings.push(finding);
             }
-            let migrations = self.migrations(&toc);
+            let migrations = self.migrations.read(&toc);
             DatabaseSummary {
                 name: toc.dbname.clone().unwrap_or_default(),
                 tables: toc.tables().count() as u64,
@@ -172,7 +152,10 @@ impl Seen {
         } else {
             "Zulip's own manage.py backup, or by hand".to_owned()
         };
-        InspectReport {
+        let fits = database
+            .as_ref()
+            .map_or(Ok(None), |database: &DatabaseSummary| Fitting::of_migrations(&database.migrations))?;
+        Ok(InspectReport {
             archive: archive.path().to_owned(),
             kind: ArchiveKind::Stream,
             compression: archive.compression(),
@@ -194,36 +177,8 @@ impl Seen {
             database,
             secrets: self.secrets,
             needs,
+            fits,
             findings: self.findings,
-        }
+        })
     }
-
-    /// The applied migrations, where their table was kept and can be read.
-    fn migrations(&self, toc: &Toc) -> BTreeMap<String, Vec<String>> {
-        let Some(entry) = dump::migrations_entry(toc) else { return BTreeMap::new() };
-        let Some(file) = entry.file.as_deref() else { return BTreeMap::new() };
-        let text = match (self.kept.get(file), self.kept.get(&format!("{file}.gz"))) {
-            (Some(text), _) => text.clone(),
-            (None, Some(compressed)) => {
-                let mut text = Vec::new();
-                let decoder = flate2::read::MultiGzDecoder::new(&compressed[..]);
-                if decoder.take(MAX_TEXT_BYTES).read_to_end(&mut text).is_err() {
-                    return BTreeMap::new();
-                }
-                text
-            }
-            (None, None) => return BTreeMap::new(),
-        };
-        dump::migrations(entry, &text)
-    }
-}
-
-/// Reads what there is, at most `limit` bytes.
-fn take(content: &mut dyn Read, limit: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    content
-        .take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Error::new(ErrorKind::Damaged, "the archive cannot be read").with_source(error))?;
-    Ok(bytes)
 }

@@ -7,6 +7,7 @@ use camino::Utf8Path;
 
 use crate::restore::plan::{RestorePlan, Step, is_root};
 use crate::restore::source::SourceKind;
+use crate::schema::Fitting;
 use crate::site::Kind;
 use crate::units::bytes;
 use crate::{Error, Finding, Result, Severity, fs};
@@ -97,6 +98,7 @@ impl RestorePlan {
         if let Some(archived) = self.contents.zulip_version.as_deref()
             && self.steps.iter().any(|planned| matches!(planned.step, Step::LoadDatabase { .. }))
         {
+            self.fitting(archived, findings)?;
             match self.site.version() {
                 Ok(here) if here.version == archived => {}
                 Ok(here) => findings.push(
@@ -136,6 +138,17 @@ impl RestorePlan {
                 );
             }
         }
+        Ok(())
+    }
+
+    /// Which Zulip the archive's tables fit, and whether that runs on the PostgreSQL that is here.
+    fn fitting(&self, archived: &str, findings: &mut Vec<Finding>) -> Result<()> {
+        let Some(fits) = self.contents.migrations.as_ref().map_or(Ok(None), Fitting::of_migrations)? else {
+            return Ok(());
+        };
+        findings.push(Finding::note("zulip-fits", "django_migrations", format!("the archive's tables: {fits}")));
+        let here = self.admin.as_ref().and_then(|admin| u32::try_from(admin.server_version_num / 10_000).ok());
+        findings.extend(here.and_then(|here| unsupported(&fits, archived, here)));
         Ok(())
     }
 
@@ -198,5 +211,30 @@ pub(super) fn of_error(code: &str, object: &str, error: &Error) -> Finding {
     match error.hint() {
         Some(hint) => finding.with_hint(hint),
         None => finding,
+    }
+}
+
+/// Whether the archive's Zulip runs on the PostgreSQL that is here, as far as that is known.
+fn unsupported(fits: &Fitting, archived: &str, here: u32) -> Option<Finding> {
+    if fits.runs_on(archived, here)? {
+        return None;
+    }
+    let message = format!("Zulip {archived} runs on PostgreSQL {}, the server is {here}", fits.postgres());
+    let hint =
+        "the load may succeed all the same, but that Zulip was never tried with it: install a PostgreSQL it runs on";
+    Some(Finding::warning("postgres-unsupported", "postgres-version", message).with_hint(hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_postgresql_that_zulip_does_not_run_on_is_named() {
+        let fits = Fitting::of_migration(558).unwrap();
+        let finding = unsupported(&fits, "9.4", 17).unwrap();
+        assert_eq!(finding.message, "Zulip 9.4 runs on PostgreSQL 12 to 16, the server is 17");
+        assert!(unsupported(&fits, "9.4", 15).is_none());
+        assert!(unsupported(&Fitting::of_migration(9000).unwrap(), "14.0", 12).is_none(), "nothing is known of it");
     }
 }

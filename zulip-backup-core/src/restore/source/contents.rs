@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use crate::archive::{
-    Archive, EntryKind, IndexedArchive, Member, Section, StreamArchive, TableFacts, extract_to, member,
+    Archive, EntryKind, IndexedArchive, Member, MigrationsTable, Section, StreamArchive, TableFacts, extract_to, member,
 };
 use crate::postgres::dump::Toc;
 use crate::restore::database::DatabaseRuns;
@@ -140,21 +140,30 @@ impl Contents {
     fn of_stream(archive: &StreamArchive, progress: &dyn Progress) -> Result<Self> {
         let mut contents = Self::default();
         let mut dump_bytes = 0_u64;
+        let mut migrations = MigrationsTable::default();
         archive.each(
             |found, content| {
-                contents.visit(found, content, &mut dump_bytes)?;
+                contents.visit(found, content, &mut dump_bytes, &mut migrations)?;
                 Ok(!contents.uploads)
             },
             |_| {},
             |_| progress.checkpoint(),
         )?;
         contents.postgres_version = contents.postgres_version.or(server_major(contents.toc.as_ref()));
+        let migrations = contents.toc.as_ref().map(|toc| migrations.read(toc)).unwrap_or_default();
+        contents.migrations = (!migrations.is_empty()).then_some(migrations);
         // The rows of a Zulip server compress to a quarter, and take as much again for indexes.
         contents.database_bytes = contents.database.then_some(dump_bytes.saturating_mul(8));
         Ok(contents)
     }
 
-    fn visit(&mut self, found: &Member, content: &mut dyn Read, dump_bytes: &mut u64) -> Result<()> {
+    fn visit(
+        &mut self,
+        found: &Member,
+        content: &mut dyn Read,
+        dump_bytes: &mut u64,
+        migrations: &mut MigrationsTable,
+    ) -> Result<()> {
         let name = found.name.as_bytes();
         match Section::of(&found.name) {
             Some(Section::Versions) => {
@@ -190,6 +199,8 @@ impl Contents {
                 *dump_bytes += found.size;
                 if name == member::TOC.as_bytes() {
                     self.toc = Some(Toc::read(std::io::BufReader::with_capacity(1 << 20, content))?);
+                } else if let Some(file) = found.name.below(member::DATABASE.as_bytes()) {
+                    migrations.see(file, found.size, content, self.toc.as_ref())?;
                 }
             }
             Some(Section::Uploads) => {
