@@ -193,5 +193,7 @@ fn a_server_of_another_release_takes_no_export_of_this_one() {
     let newer = World::fresh(shared.parent().unwrap());
     let error = import::plan(&newer.site(), &tarball, &ImportOptions::to("moved"), &Silent).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Incompatible);
-    assert!(error.reasons().iter().any(|reason| reason.code == "release-differs"), "{:#?}", error.reasons());
+    let differs = error.reasons().iter().find(|reason| reason.code == "release-differs");
+    let hint = differs.unwrap_or_else(|| panic!("{:#?}", error.reasons())).hint.as_ref().unwrap();
+    assert!(hint.contains(&format!("upgrade-export {tarball} --to ")), "{hint}");
 }

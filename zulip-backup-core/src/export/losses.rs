@@ -42,6 +42,10 @@ pub(super) fn losses(client: &mut Client, scope: &Scope<'_>) -> Result<Vec<Findi
     let failed = |failure| error("count what an export leaves out", failure);
     let mut findings = Vec::new();
     for (table, query, what) in LEFT_OUT {
+        // Votes have their place in exports of newer releases; of the others, only some rows have none.
+        if table == "zerver_submessage" && scope.schema.tables.contains_key(table) {
+            continue;
+        }
         let there = client.query_one("SELECT to_regclass($1::text) IS NOT NULL", &[&table]).map_err(failed)?;
         if !column::<bool>(&there, 0)? {
             continue;

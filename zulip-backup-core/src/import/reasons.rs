@@ -92,13 +92,14 @@ pub(super) fn look(
     }
     let LiveDifferences { release, findings, .. } = compare_live(client)?;
     reasons.of_versions(findings);
-    let version = &site.version()?.version;
-    match (known.migrations, known.examined) {
-        (Some(migrations), _) => reasons.of_versions(version::compare(client, release, migrations, version)?.list),
-        (None, Some(examined)) => reasons.of_versions(version::release_differs(examined.release, release, version)),
+    let (version, path) = (&site.version()?.version, known.package.path());
+    let differing = match (known.migrations, known.examined) {
+        (Some(migrations), _) => version::compare(client, release, path, migrations, version)?.list,
+        (None, Some(examined)) => Vec::from_iter(version::release_differs(path, examined.release, release, version)?),
         // Where neither is there, the check has said so.
-        (None, None) => {}
-    }
+        (None, None) => Vec::new(),
+    };
+    reasons.of_versions(differing);
     reasons.of_server(rights(client, &release.export)?);
     let facts = known.examined.map(|examined| &examined.facts);
     reasons.of_server(collisions::find(client, site, options, known.row, facts)?.list);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use camino::Utf8Path;
 use postgres::Client;
 
 use crate::schema::{MigrationStatus, Release};
@@ -14,36 +15,60 @@ const EXPORTED: [&str; 2] = ["zerver", "analytics"];
 /// Apps that only servers of the hosted service have.
 const HOSTED: [&str; 2] = ["zilencer", "corporate"];
 
-/// Compares the migrations of an export with those of the server, which is of `release`.
+/// Compares the migrations of the export at `path` with those of the server, which is of `release`.
 ///
 /// # Errors
 /// What the database answers.
 pub(super) fn compare(
     client: &mut Client,
-    release: &Release,
+    release: &'static Release,
+    path: &Utf8Path,
     export: &Migrations,
     zulip_version: &str,
 ) -> Result<Findings> {
     let server = MigrationStatus::read(client, release, zulip_version)?;
-    let fitting = format!(
-        "export and import have to be of one release, and the export says it is of Zulip {}, this server is of {zulip_version}: \
-         import into a server of the export's, or bring both to the same one and export again",
+    let said = format!(
+        "export and import have to be of one release, and the export says it is of Zulip {}, this server is of {zulip_version}: ",
         export.zulip_version.as_deref().unwrap_or("a version that it does not name"),
     );
-    Ok(differences(&export.migrations_by_app, &server.migrations_by_app, &fitting))
+    let way = match export.newest() {
+        Some(newest) => way(path, Release::of_migration(Some(newest))?, release, zulip_version)?,
+        None => None,
+    };
+    let way = way.unwrap_or_else(|| {
+        "import into a server of the export's, or bring both to the same one and export again".to_owned()
+    });
+    Ok(differences(&export.migrations_by_app, &server.migrations_by_app, &format!("{said}{way}")))
 }
 
-/// Compares the release of an export that tells no migrations with the server's.
-pub(super) fn release_differs(export: &Release, server: &Release, zulip_version: &str) -> Option<Finding> {
+/// Compares the release of the export at `path`, which tells no migrations, with the server's.
+///
+/// # Errors
+/// As [`Release::all`].
+pub(super) fn release_differs(
+    path: &Utf8Path,
+    export: &Release,
+    server: &'static Release,
+    zulip_version: &str,
+) -> Result<Option<Finding>> {
     if export.name == server.name {
-        return None;
+        return Ok(None);
     }
     let message = format!("is of Zulip {}, by the columns of its rows; this server is of {zulip_version}", export.name);
-    Some(Finding::error("release-differs", "the export", message).with_hint(format!(
-        "export and import have to be of one release: import into a server of Zulip {}, or bring both to the same one and \
-         export again",
-        export.name
-    )))
+    let way = way(path, export, server, zulip_version)?.unwrap_or_else(|| {
+        format!("import into a server of Zulip {}, or bring both to the same one and export again", export.name)
+    });
+    let hint = format!("export and import have to be of one release: {way}");
+    Ok(Some(Finding::error("release-differs", "the export", message).with_hint(hint)))
+}
+
+/// What makes the export one of the server's release, where there is a way.
+fn way(path: &Utf8Path, export: &Release, server: &'static Release, zulip_version: &str) -> Result<Option<String>> {
+    // Of a checkout between two releases the text may say another one than the tables.
+    let says_itself = Release::for_version(zulip_version).is_ok_and(|said| said.name == server.name);
+    let leads = export.name != server.name && server.steps_from(export)?.is_some();
+    let command = || format!("`zulip-backup upgrade-export {path} --to {zulip_version}` makes it one of this server's");
+    Ok((says_itself && leads).then(command))
 }
 
 /// How many migrations of an app are named that one side has alone: as many as a release has, and more.
@@ -124,6 +149,17 @@ mod tests {
         apps.iter()
             .map(|(app, lines)| ((*app).to_owned(), lines.iter().map(|line| (*line).to_owned()).collect()))
             .collect()
+    }
+
+    #[test]
+    fn a_way_is_named_where_one_leads_here() {
+        let of = |version: &str| Release::for_version(version).unwrap();
+        let leads = |export, server, version| way("a.tar.gz".into(), of(export), of(server), version).unwrap();
+        let named = leads("9.0", "11.2", "11.2").unwrap();
+        assert!(named.contains("`zulip-backup upgrade-export a.tar.gz --to 11.2`"), "{named}");
+        assert_eq!((leads("11.2", "10.1", "10.1"), leads("10.1", "10.4", "10.4")), (None, None));
+        // A checkout with the tables of 11 whose text says that it is one of 12.
+        assert_eq!(leads("10.1", "11.0", "12.0-dev"), None);
     }
 
     #[test]

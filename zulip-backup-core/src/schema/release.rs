@@ -126,6 +126,25 @@ impl Release {
         Ok([below].into_iter().chain(above).collect())
     }
 
+    /// The releases through which an export of an older one becomes one of this, this one last. `None` where no such steps
+    /// are known.
+    ///
+    /// # Errors
+    /// As [`all`](Self::all).
+    pub(crate) fn steps_from(&'static self, older: &Self) -> Result<Option<Vec<&'static Self>>> {
+        let (mut steps, mut at) = (Vec::new(), self);
+        while at.name != older.name {
+            steps.push(at);
+            let before = at.upgrade.from.as_deref();
+            match Self::all()?.into_iter().find(|release| Some(release.name) == before) {
+                Some(release) => at = release,
+                None => return Ok(None),
+            }
+        }
+        steps.reverse();
+        Ok(Some(steps))
+    }
+
     /// The newest release with such exports. Only what is newer is parsed for it: most servers are of the newest.
     fn newest_with(is: impl Fn(&ExportSchema) -> bool) -> Result<Option<&'static Self>> {
         let newest_first = RELEASES.iter().rev().map(Self::read_before);
@@ -177,6 +196,15 @@ mod tests {
             let error = Release::for_version(version).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Incompatible, "{version}");
         }
+    }
+
+    #[test]
+    fn steps_lead_to_newer_releases_only() {
+        let [eight, ten, twelve] = ["8.0", "10.0", "12.0"].map(|version| Release::for_version(version).unwrap());
+        let names = |steps: Vec<&Release>| steps.iter().map(|step| step.name).collect::<Vec<_>>();
+        assert_eq!(twelve.steps_from(eight).unwrap().map(names), Some(vec!["9", "10", "11", "12"]));
+        assert_eq!(ten.steps_from(ten).unwrap().map(names), Some(vec![]));
+        assert!(ten.steps_from(twelve).unwrap().is_none());
     }
 
     #[test]

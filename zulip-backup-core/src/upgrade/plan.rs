@@ -10,7 +10,6 @@ use crate::export::{Format, free_name};
 use crate::package::{Kind, Package};
 use crate::schema::Release;
 use crate::upgrade::UpgradeOptions;
-use crate::upgrade::steps::releases;
 use crate::validate::{Examined, ValidateOptions, examine};
 use crate::{Error, ErrorKind, Finding, Progress, Result, Severity};
 
@@ -105,7 +104,10 @@ pub fn plan(path: &Utf8Path, options: &UpgradeOptions, progress: &dyn Progress) 
         }
     };
     let from = examined.release;
-    let chain = releases(from, to)?;
+    let chain = to.steps_from(from)?.ok_or_else(|| {
+        let message = format!("no step leads from Zulip {} to {}", from.name, to.name);
+        Error::new(ErrorKind::Incompatible, message).with_path(path).with_hint("exports go to newer releases only")
+    })?;
     if chain.is_empty() {
         let message = format!("{path} is of Zulip {} already", from.name);
         return Err(Error::new(ErrorKind::Refused, message).with_path(path));

@@ -24,25 +24,6 @@ pub(super) struct Steps<'a> {
     pub(super) dropped: RefCell<Vec<BTreeMap<String, u64>>>,
 }
 
-/// The releases that lead from one to another, without the first.
-///
-/// # Errors
-/// `Incompatible` where a step is not known.
-pub(super) fn releases(from: &'static Release, to: &'static Release) -> Result<Vec<&'static Release>> {
-    let mut chain = Vec::new();
-    let mut at = to;
-    while at.name != from.name {
-        chain.push(at);
-        let before = at.upgrade.from.as_deref();
-        at = Release::all()?.into_iter().find(|release| Some(release.name) == before).ok_or_else(|| {
-            let message = format!("no step leads from Zulip {} to {}", from.name, to.name);
-            Error::new(ErrorKind::Incompatible, message).with_hint("exports go to newer releases only")
-        })?;
-    }
-    chain.reverse();
-    Ok(chain)
-}
-
 impl<'a> Steps<'a> {
     pub(super) fn new(releases: Vec<&'static Release>, special: Special<'a>) -> Self {
         let none = vec![BTreeMap::new(); releases.len()];

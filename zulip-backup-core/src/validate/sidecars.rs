@@ -29,7 +29,7 @@ impl Migrations {
     }
 
     /// The number of the newest that is applied of Zulip's app zerver.
-    pub(super) fn newest(&self) -> Option<u32> {
+    pub(crate) fn newest(&self) -> Option<u32> {
         let lines = self.migrations_by_app.get("zerver").into_iter().flatten();
         let applied = lines.filter_map(|line| {
             let (mark, name) = line.trim_start().split_at_checked(3)?;
