@@ -40,7 +40,7 @@ mod subject;
 mod work;
 
 pub use consent::Consent;
-pub(crate) use destination::{ArchiveDestination, Destination, DirectoryDestination};
+pub(crate) use destination::{ArchiveDestination, Destination, DirectoryDestination, give_name};
 pub(crate) use execute::ZULIP;
 pub use options::{ExportOptions, Format};
 pub(crate) use piece::{Cutter, Folder, Piece};

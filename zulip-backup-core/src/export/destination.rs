@@ -10,7 +10,7 @@ use crate::export::piece::Folder;
 use crate::package::ExportManifest;
 
 pub(crate) use archive::{ArchiveDestination, MemberMaker};
-pub(crate) use directory::DirectoryDestination;
+pub(crate) use directory::{DirectoryDestination, give_name};
 
 /// What takes the pieces of an export, in order.
 pub(crate) trait Destination {

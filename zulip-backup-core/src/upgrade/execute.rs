@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::Read;
 use std::time::Instant;
 
+use camino::Utf8Path;
 use serde_json::{Map, Value, json};
 
 use crate::archive::{FORMAT_VERSION, ToolFacts};
 use crate::export::{
-    ArchiveDestination, Cutter, Destination, DirectoryDestination, Folder, Format, Piece, Stats, ZULIP,
+    ArchiveDestination, Cutter, Destination, DirectoryDestination, Folder, Format, Piece, Stats, ZULIP, give_name,
 };
+use crate::fs::WorkDir;
 use crate::package::{Compat, ExportManifest, FilesFacts, Go, Item, RowReader, message_file_number};
 use crate::schema::{MigrationStatus, RowList};
 use crate::upgrade::row::RawRow;
@@ -32,6 +34,8 @@ struct Writer<'a> {
     destination: Box<dyn Destination>,
     cutter: Cutter,
     text: Vec<u8>,
+    /// Where rows wait.
+    spools: &'a Utf8Path,
     progress: &'a dyn Progress,
 }
 
@@ -39,8 +43,8 @@ impl UpgradePlan {
     /// Writes the export of the newer release, and checks it.
     ///
     /// # Errors
-    /// `Incompatible` for a value of which no step knows what becomes of it, `Interrupted`, and what the disk answers. The
-    /// output is complete then, or not there.
+    /// `Incompatible` for a value of which no step knows what becomes of it, `Damaged` where what came of it is not sound,
+    /// `Interrupted`, and what the disk answers. The output is complete and checked, or not there.
     pub fn execute(&self, progress: &dyn Progress) -> Result<UpgradeReport> {
         let started = Instant::now();
         let members = &self.package.listing()?.members;
@@ -48,7 +52,10 @@ impl UpgradePlan {
         let survey = Survey::of(&self.package, progress)?;
         let steps = Steps::new(self.chain.clone(), Special::new(&survey, &self.chain)?);
         let release = steps.to()?;
-        let mut writer = self.writer(progress)?;
+        // It gets its name when it is checked.
+        let work = WorkDir::create(fs::parent(&self.output), ".zulip-upgrade-", "upgrade")?;
+        let made = work.directory("export")?.join(self.output.file_name().unwrap_or("export"));
+        let mut writer = self.writer(&made, work.path(), progress)?;
         let mut stats = Stats::default();
         let files = &release.export.files;
         let source = release.export.exporter.names_source.then_some(("import_source", ZULIP));
@@ -73,8 +80,7 @@ impl UpgradePlan {
         if release.export.exporter.tells_migrations {
             writer.json("migration_status.json", &MigrationStatus::complete(release, &self.to))?;
         }
-        let facts = &self.examined.facts;
-        let (realm_id, realm) = facts.realm.clone().unwrap_or_default();
+        let (realm_id, realm) = self.realm.clone().unwrap_or_default();
         let published = writer.destination.publish(&|compression, index| ExportManifest {
             format: FORMAT_VERSION,
             content: ExportManifest::CONTENT.to_owned(),
@@ -92,16 +98,16 @@ impl UpgradePlan {
             index,
         })?;
         progress.end(TASK);
-        let checked = validate(&self.output, &ValidateOptions::default().kind(self.kind).jobs(self.jobs), progress)?;
+        let checked = validate(&made, &ValidateOptions::default().kind(self.kind).jobs(self.jobs), progress)?;
         if !checked.is_sound() {
             // A step is wrong, or the export has what nobody thought of: nobody is to import it.
-            fs::remove_tree(&self.output)?;
             let errors = checked.findings.list.into_iter().filter(|finding| finding.severity == Severity::Error);
             return Err(Error::new(ErrorKind::Damaged, format!("{} became no sound export", self.path))
                 .with_path(&self.path)
                 .with_reasons(errors.collect())
                 .with_hint("nothing was written; report it, with the export if you may"));
         }
+        give_name(&made, &self.output)?;
         let worth = |finding: &crate::Finding| finding.severity >= Severity::Warning;
         Ok(UpgradeReport {
             path: self.output.clone(),
@@ -116,17 +122,17 @@ impl UpgradePlan {
         })
     }
 
-    fn writer<'p>(&self, progress: &'p dyn Progress) -> Result<Writer<'p>> {
+    fn writer<'p>(&self, made: &Utf8Path, spools: &'p Utf8Path, progress: &'p dyn Progress) -> Result<Writer<'p>> {
         let (destination, encoder): (Box<dyn Destination>, _) = match self.format() {
-            Format::Directory => (Box::new(DirectoryDestination::create(&self.output)?), None),
+            Format::Directory => (Box::new(DirectoryDestination::create(made)?), None),
             Format::Archive(compression) => {
                 let encoder = crate::codec::FrameEncoder::new(compression, compression.default_level())?;
                 let folders = Folder::ALL.into_iter();
-                let archive = ArchiveDestination::create(&self.output, compression, folders, 0)?;
+                let archive = ArchiveDestination::create(made, compression, folders, 0)?;
                 (Box::new(archive), Some(encoder))
             }
         };
-        Ok(Writer { destination, cutter: Cutter::new(encoder), text: Vec::new(), progress })
+        Ok(Writer { destination, cutter: Cutter::new(encoder), text: Vec::new(), spools, progress })
     }
 
     /// A file whose lists have an order of their own.
@@ -140,7 +146,7 @@ impl UpgradePlan {
         stats: &mut Stats,
     ) -> Result<()> {
         let name = format!("{file}.json");
-        let mut spool = Spool::create(&self.output)?;
+        let mut spool = Spool::create(writer.spools)?;
         let mut made: Vec<(String, RawRow)> = Vec::new();
         for (release, (list, row)) in steps.special.made() {
             let done = steps.releases.iter().position(|known| known.name == release.name).map_or(0, |at| at + 1);

@@ -10,7 +10,7 @@ use crate::export::{Format, free_name};
 use crate::package::{Kind, Package};
 use crate::schema::Release;
 use crate::upgrade::UpgradeOptions;
-use crate::validate::{Examined, ValidateOptions, examine};
+use crate::validate::{ValidateOptions, examine};
 use crate::{Error, ErrorKind, Finding, Progress, Result, Severity};
 
 /// What an upgrade will do, before anything is done. This is the dry run.
@@ -31,7 +31,7 @@ pub struct UpgradePlan {
     #[serde(skip)]
     pub(super) package: Package,
     #[serde(skip)]
-    pub(super) examined: Examined,
+    pub(super) realm: Option<(i64, String)>,
     #[serde(skip)]
     pub(super) kind: Kind,
     #[serde(skip)]
@@ -133,7 +133,7 @@ pub fn plan(path: &Utf8Path, options: &UpgradeOptions, progress: &dyn Progress) 
         steps: chain.iter().map(|release| PlannedStep::of(release)).collect(),
         findings: findings.into_iter().filter(|finding| finding.severity > Severity::Note).collect(),
         package,
-        examined,
+        realm: examined.facts.realm,
         kind: report.kind,
         chain,
         jobs: options.jobs,

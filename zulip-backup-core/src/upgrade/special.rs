@@ -8,6 +8,7 @@ use sha2::Sha512;
 
 use crate::schema::{Also, Release};
 use crate::upgrade::row::RawRow;
+use crate::upgrade::steps::BOTS;
 use crate::upgrade::survey::{PERSONAL, STREAM, Survey};
 use crate::{Error, ErrorKind, Result};
 
@@ -299,7 +300,7 @@ impl<'a> Special<'a> {
                 let recipient: i64 = row.value("recipient").unwrap_or(0);
                 survey.person_of(recipient).is_none()
             }
-            "zerver_userprofile_crossrealm" => {
+            BOTS => {
                 row.set("recipient_id", "null");
                 true
             }

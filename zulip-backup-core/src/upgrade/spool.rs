@@ -24,9 +24,9 @@ struct Spooled {
 }
 
 impl Spool {
-    /// A place beside `output`.
-    pub(super) fn create(output: &Utf8Path) -> Result<Self> {
-        let work = WorkDir::create(fs::parent(output), ".zulip-upgrade-", "upgrade")?;
+    /// A place in `directory`.
+    pub(super) fn create(directory: &Utf8Path) -> Result<Self> {
+        let work = WorkDir::create(directory, "rows-", "upgrade")?;
         Ok(Self { work, lists: HashMap::new(), made: BTreeMap::new() })
     }
 

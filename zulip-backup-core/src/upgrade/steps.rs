@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::schema::{ByValue, Release, RowRule, TableStep};
+use crate::schema::{ByValue, Release, TableStep};
 use crate::upgrade::row::RawRow;
 use crate::upgrade::special::Special;
 use crate::{Error, ErrorKind, Result};
+
+/// The list of the bots that all organisations share, of which little is said.
+pub(super) const BOTS: &str = "zerver_userprofile_crossrealm";
 
 /// Takes a row: the list it is in, and the row.
 pub(super) type Emit<'e> = &'e mut dyn FnMut(&str, RawRow) -> Result<()>;
@@ -52,7 +55,7 @@ impl<'a> Steps<'a> {
                 *self.dropped.borrow_mut()[at].entry(list.to_owned()).or_default() += 1;
                 return Ok(());
             }
-            if let Some(step) = release.upgrade.tables.get(table_of(list)).filter(|_| !is_of_bots(list)) {
+            if let Some(step) = release.upgrade.tables.get(table_of(list)).filter(|_| list != BOTS) {
                 self.declared(at, list, step, &mut row).map_err(in_row)?;
             }
         }
@@ -101,7 +104,7 @@ impl<'a> Steps<'a> {
 
 /// Puts a row's keys into the order that they have in a list of a release.
 pub(super) fn in_order(release: &'static Release, list: &str, row: RawRow) -> Result<RawRow> {
-    if is_of_bots(list) {
+    if list == BOTS {
         return row.in_order(["email", "id", "recipient_id"].into_iter());
     }
     let fields = &release.export.table(table_of(list))?.fields;
@@ -111,15 +114,6 @@ pub(super) fn in_order(release: &'static Release, list: &str, row: RawRow) -> Re
 /// The table that a list's rows are of.
 pub(super) fn table_of(list: &str) -> &str {
     if list.starts_with("zerver_userprofile_") { "zerver_userprofile" } else { list }
-}
-
-/// Whether it is the list of the bots that all organisations share, of which little is said.
-fn is_of_bots(list: &str) -> bool {
-    let is = |release: &Release| {
-        let lists = &release.export.files.realm;
-        lists.iter().any(|known| known.key == list && known.rows == RowRule::CrossRealmBots)
-    };
-    Release::latest().is_ok_and(is)
 }
 
 /// The value that follows from another.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::package::{Go, Item, Package, RowReader, message_file_number};
 use crate::upgrade::row::RawRow;
+use crate::upgrade::steps::BOTS;
 use crate::{Progress, Result};
 
 /// `zerver_recipient.type` of a user.
@@ -47,6 +48,8 @@ pub(super) struct Survey {
     group_members: HashMap<i64, BTreeSet<i64>>,
     /// Recipients of groups of direct messages.
     pub(super) huddles: HashSet<i64>,
+    /// Whose the recipients are of which there are no rows: bots', and users' who only stand for messages.
+    unlisted: HashMap<i64, i64>,
     /// The largest id of each list.
     largest: HashMap<String, i64>,
 }
@@ -73,6 +76,8 @@ impl Survey {
         let mut survey = Self::default();
         let realm = package.open_member("realm.json")?;
         survey.file("realm.json", realm, progress)?;
+        let bots = survey.bots.iter().filter_map(|(&bot, own)| Some(((*own)?, bot)));
+        survey.unlisted = bots.chain(survey.bare()).collect();
         for scheduled in std::mem::take(&mut survey.scheduled) {
             survey.conversation(Some(scheduled));
         }
@@ -158,7 +163,7 @@ impl Survey {
                 };
                 self.users.insert(id, person);
             }
-            "zerver_userprofile_crossrealm" => {
+            BOTS => {
                 self.bots.insert(id, number("recipient_id"));
             }
             "zerver_useractivity" | "zerver_userstatus" => self.clients.extend(number("client")),
@@ -198,10 +203,7 @@ impl Survey {
     pub(super) fn person_of(&self, recipient: i64) -> Option<i64> {
         match self.recipients.get(&recipient) {
             Some(&(kind, user)) => (kind == PERSONAL).then_some(user),
-            None => {
-                let bot = self.bots.iter().find(|(_, own)| **own == Some(recipient)).map(|(&bot, _)| bot);
-                bot.or_else(|| self.bare().find(|(own, _)| *own == recipient).map(|(_, user)| user))
-            }
+            None => self.unlisted.get(&recipient).copied(),
         }
     }
 

@@ -85,13 +85,20 @@ impl Destination for DirectoryDestination {
 
     fn publish(self: Box<Self>, _manifest: &dyn Fn(Compression, IndexFacts) -> ExportManifest) -> Result<Published> {
         fs::sync_file_system(&self.target)?;
-        // An empty directory may have been made for it.
-        if fs::is_dir(&self.output) {
-            fs::remove_empty_dir(&self.output)?;
-        }
-        fs::move_new(&self.target, &self.output)?;
+        give_name(&self.target, &self.output)?;
         Ok(Published { bytes: None, sha256: None })
     }
+}
+
+/// Gives an export the name that it is to have. For a directory an empty one may have been made.
+///
+/// # Errors
+/// What the disk answers.
+pub(crate) fn give_name(made: &Utf8Path, output: &Utf8Path) -> Result<()> {
+    if fs::is_dir(made) && fs::is_dir(output) {
+        fs::remove_empty_dir(output)?;
+    }
+    fs::move_new(made, output)
 }
 
 fn out_of_order() -> Error {
