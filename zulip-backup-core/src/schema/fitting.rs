@@ -7,6 +7,7 @@ use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
+use crate::schema::release::Outline;
 use crate::schema::{Release, migration_number};
 
 /// Which Zulip has the tables of a database or an export, and which PostgreSQL it runs on. It is told by migrations: the
@@ -44,25 +45,21 @@ impl Fitting {
     /// # Errors
     /// As [`Release::all`].
     pub fn of_migration(newest: u32) -> Result<Self> {
-        let releases = Release::all()?;
-        let mut fitting = match releases.iter().find(|release| release.export.migrations.have(newest)) {
-            Some(release) => Self::of_release(release),
-            None => {
-                let older = |release: &&&Release| release.export.migrations.after <= newest;
-                let after = releases.iter().rfind(older);
-                let before = releases.iter().find(|release| !older(release));
-                let nearest = after.or(before).copied();
-                Self {
-                    newest_migration: None,
-                    zulip_versions: Vec::new(),
-                    after: after.map(|release| release.name.to_owned()),
-                    before: before.map(|release| release.name.to_owned()),
-                    postgres_majors: nearest.map(|release| release.export.postgres_majors.clone()).unwrap_or_default(),
-                }
-            }
-        };
-        fitting.newest_migration = Some(newest);
-        Ok(fitting)
+        let mut releases = Outline::all()?;
+        if let Some(at) = releases.iter().position(|release| release.migrations.have(newest)) {
+            let Outline { zulip_versions, postgres_majors, .. } = releases.swap_remove(at);
+            let newest_migration = Some(newest);
+            return Ok(Self { newest_migration, zulip_versions, after: None, before: None, postgres_majors });
+        }
+        let older = |release: &&Outline| release.migrations.after <= newest;
+        let (after, before) = (releases.iter().rfind(older), releases.iter().find(|release| !older(release)));
+        Ok(Self {
+            newest_migration: Some(newest),
+            zulip_versions: Vec::new(),
+            after: after.map(|release| release.name.to_owned()),
+            before: before.map(|release| release.name.to_owned()),
+            postgres_majors: after.or(before).map(|release| release.postgres_majors.clone()).unwrap_or_default(),
+        })
     }
 
     /// Of a release.

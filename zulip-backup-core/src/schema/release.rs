@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use semver::VersionReq;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::schema::{Catalog, Conversion, Defaults, ExportSchema, Upgrade};
+use crate::schema::{Catalog, Conversion, Defaults, ExportSchema, Migrations, Upgrade};
 use crate::{Error, ErrorKind, Result};
 
 /// A Zulip release as data: its tables, what its exports hold, and what it makes new things with. All of it stands in the
@@ -44,24 +46,58 @@ pub(crate) struct Folder {
 
 macro_rules! folder {
     ($name:literal) => {
-        LazyLock::new(|| {
-            const FOLDER: Folder = Folder {
-                name: $name,
-                catalog: include_str!(concat!("../../schema/", $name, "/catalog.json")),
-                export: include_str!(concat!("../../schema/", $name, "/export.json")),
-                conversion: include_str!(concat!("../../schema/", $name, "/conversion.json")),
-                defaults: include_str!(concat!("../../schema/", $name, "/defaults.json")),
-                migrations: include_str!(concat!("../../schema/", $name, "/migrations.json")),
-                upgrade: include_str!(concat!("../../schema/", $name, "/upgrade.json")),
-            };
-            Release::read(&FOLDER)
-        })
+        Folder {
+            name: $name,
+            catalog: include_str!(concat!("../../schema/", $name, "/catalog.json")),
+            export: include_str!(concat!("../../schema/", $name, "/export.json")),
+            conversion: include_str!(concat!("../../schema/", $name, "/conversion.json")),
+            defaults: include_str!(concat!("../../schema/", $name, "/defaults.json")),
+            migrations: include_str!(concat!("../../schema/", $name, "/migrations.json")),
+            upgrade: include_str!(concat!("../../schema/", $name, "/upgrade.json")),
+        }
     };
 }
 
 /// All of them, the oldest first.
-static RELEASES: [LazyLock<Result<Release, String>>; 5] =
-    [folder!("8"), folder!("9"), folder!("10"), folder!("11"), folder!("12")];
+static FOLDERS: [Folder; 5] = [folder!("8"), folder!("9"), folder!("10"), folder!("11"), folder!("12")];
+
+/// Each is read when it is asked for: most servers are of the newest, and reading takes milliseconds.
+static RELEASES: [LazyLock<Result<Release, String>>; 5] = [
+    LazyLock::new(|| Release::read(&FOLDERS[0])),
+    LazyLock::new(|| Release::read(&FOLDERS[1])),
+    LazyLock::new(|| Release::read(&FOLDERS[2])),
+    LazyLock::new(|| Release::read(&FOLDERS[3])),
+    LazyLock::new(|| Release::read(&FOLDERS[4])),
+];
+
+/// What tells a release and says what it runs on, without its tables.
+#[derive(Deserialize)]
+pub(super) struct Outline {
+    #[serde(skip)]
+    pub(super) name: &'static str,
+    pub(super) zulip_versions: Vec<String>,
+    pub(super) migrations: Migrations,
+    pub(super) postgres_majors: BTreeMap<u32, VersionReq>,
+}
+
+impl Outline {
+    /// Of all releases that are known, the oldest first.
+    ///
+    /// # Errors
+    /// As [`Release::all`].
+    pub(super) fn all() -> Result<Vec<Self>> {
+        let read = |folder: &'static Folder| {
+            let outline = parse(folder, "export", folder.export).map_err(|reason| wrong(&reason))?;
+            Ok(Self { name: folder.name, ..outline })
+        };
+        FOLDERS.iter().map(read).collect()
+    }
+}
+
+/// The folders are part of the program, and tested.
+fn wrong(reason: &str) -> Error {
+    Error::new(ErrorKind::Damaged, format!("the built-in files are wrong: {reason}"))
+}
 
 impl Release {
     /// All that are known, the oldest first.
@@ -153,9 +189,7 @@ impl Release {
     }
 
     fn read_before(release: &'static LazyLock<Result<Self, String>>) -> Result<&'static Self> {
-        release
-            .as_ref()
-            .map_err(|reason| Error::new(ErrorKind::Damaged, format!("the built-in files are wrong: {reason}")))
+        release.as_ref().map_err(|reason| wrong(reason))
     }
 
     fn read(folder: &'static Folder) -> Result<Self, String> {
