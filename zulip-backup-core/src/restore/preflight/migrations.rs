@@ -1,10 +1,12 @@
 //! The schema's version: the archive's applied migrations against those the deployment has.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use crate::postgres::applied_migrations;
 use crate::restore::APPLICATION;
 use crate::restore::plan::RestorePlan;
+use crate::schema::migration_number;
 use crate::{Finding, Result, fs};
 
 /// How many names a message lists.
@@ -83,8 +85,11 @@ impl RestorePlan {
 }
 
 fn report(here: &str, archived: &Migrations, known: &Migrations, findings: &mut Vec<Finding>) {
-    let (only_archive, only_here): (Vec<_>, Vec<_>) =
-        (archived.difference(known).collect(), known.difference(archived).collect());
+    let replaced = Replaced::of(archived, known);
+    let only = |one: &'_ Migrations, other: &'_ Migrations| -> Vec<(String, String)> {
+        one.difference(other).filter(|(app, name)| !replaced.has(app, name)).cloned().collect()
+    };
+    let (only_archive, only_here) = (only(archived, known), only(known, archived));
     if only_archive.is_empty() && only_here.is_empty() {
         return;
     }
@@ -100,4 +105,50 @@ fn report(here: &str, archived: &Migrations, known: &Migrations, findings: &mut 
         "install the archive's Zulip version and restore there; with --allow-version-mismatch, run \
                 `manage.py migrate` afterwards if the archive is the older one",
     ));
+}
+
+/// Migrations that others replace: a server that was upgraded through the years has applied them one by one, a new one all
+/// at once. Both have the one that replaces them, `0001_squashed_0569_…`.
+struct Replaced<'a>(Vec<(&'a str, RangeInclusive<u32>)>);
+
+impl<'a> Replaced<'a> {
+    fn of(one: &'a Migrations, other: &'a Migrations) -> Self {
+        let range = |(app, name): &'a (String, String)| {
+            let (first, behind) = name.split_once("_squashed_")?;
+            Some((app.as_str(), first.parse().ok()?..=migration_number(behind)?))
+        };
+        Self(one.intersection(other).filter_map(range).collect())
+    }
+
+    fn has(&self, app: &str, name: &str) -> bool {
+        let number = migration_number(name);
+        number.is_some_and(|number| self.0.iter().any(|(of, range)| *of == app && range.contains(&number)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn migrations(names: &[&str]) -> Migrations {
+        names.iter().map(|name| ("zerver".to_owned(), (*name).to_owned())).collect()
+    }
+
+    fn found(archived: &[&str], known: &[&str]) -> Option<String> {
+        let mut findings = Vec::new();
+        report("the database here", &migrations(archived), &migrations(known), &mut findings);
+        findings.pop().map(|finding| finding.message)
+    }
+
+    #[test]
+    fn a_server_of_years_and_a_new_one_have_the_same_migrations() {
+        let old = ["0001_initial", "0569_x", "0001_squashed_0569", "0570_y"];
+        let new = ["0001_squashed_0569", "0570_y"];
+        assert_eq!((found(&old, &new), found(&new, &old)), (None, None));
+        let newer = ["0001_squashed_0569", "0570_y", "0571_z"];
+        let message = found(&old, &newer).unwrap();
+        assert_eq!(message, "1 only in the database here (zerver.0571_z)");
+        // Where only one has what replaces them, nothing says that they are the same.
+        assert!(found(&["0001_initial", "0569_x"], &["0001_squashed_0569"]).is_some());
+    }
 }
